@@ -10,7 +10,7 @@ import hashlib
 from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
-    from datatrove.data import Document
+    from datatrove.data import Document as Document
 
 
 class Metadata(TypedDict):
@@ -41,4 +41,6 @@ def make_document(text: str, metadata: Metadata) -> Document:
     """A datatrove `Document` whose id follows from its metadata."""
     from datatrove.data import Document
 
-    return Document(text=text, id=document_id(metadata["source"], metadata["uri"], metadata["part"]), metadata=dict(metadata))
+    return Document(
+        text=text, id=document_id(metadata["source"], metadata["uri"], metadata["part"]), metadata=dict(metadata)
+    )

@@ -1,13 +1,13 @@
 """What can go wrong, as a tree. A message says what, where and what to do; a user's mistake never shows a traceback.
 
-    CorpusError                  told to the user in a few lines
-    ├── UsageError               the command or a file it names is wrong            exit 2
-    │   ├── RecipeError          a recipe: names file, key and the nearest valid word
-    │   ├── UnknownNameError     a registered name that nothing answers to
-    │   └── BuildFolderError     the output folder cannot be used for this build
-    ├── StageError               a stage could not be finished; a later run resumes  exit 1
-    ├── RecordError              something on record is damaged or inconsistent      exit 1
-    └── InputError               one input could not be read: a `failed` row in the ledger, never the end of a build
+CorpusError                  told to the user in a few lines
+├── UsageError               the command or a file it names is wrong            exit 2
+│   ├── RecipeError          a recipe: names file, key and the nearest valid word
+│   ├── UnknownNameError     a registered name that nothing answers to
+│   └── BuildFolderError     the output folder cannot be used for this build
+├── StageError               a stage could not be finished; a later run resumes  exit 1
+├── RecordError              something on record is damaged or inconsistent      exit 1
+└── InputError               one input could not be read: a `failed` row in the ledger, never the end of a build
 """
 
 from __future__ import annotations

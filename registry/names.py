@@ -51,9 +51,9 @@ class Reading(Protocol):
 class Registry(Generic[F]):
     """Functions by name. `what` is the word for one of them in messages, such as "rule"."""
 
-    def __init__(self, what: str, targets: Mapping[str, str] | None = None) -> None:
+    def __init__(self, what: str) -> None:
         self.what = what
-        self._targets: dict[str, str] = dict(targets or {})
+        self._targets: dict[str, str] = {}
         self._functions: dict[str, F] = {}
 
     @overload
@@ -66,10 +66,14 @@ class Registry(Generic[F]):
             return self._add(names[0], [names[0].__name__])
         return lambda function: self._add(function, names)
 
+    def lazy(self, name: str, target: str) -> None:
+        """Promise `name`: ``"package.module:function"`` is imported when it is first asked for."""
+        self._targets[name] = target
+
     def _add(self, function: F, names: Iterable[str]) -> F:
         for name in names:
             known = self._functions.get(name)
-            if known is not None and known.__code__ is not function.__code__:
+            if known is not None and known.__code__ != function.__code__:
                 raise UsageError(f"two {self.what}s are called {name!r}: {_place(known)} and {_place(function)}")
             self._functions[name] = function
         return function
@@ -115,18 +119,15 @@ class Registry(Generic[F]):
         checked = {}
         for key, value in given.items():
             if key not in options:
-                raise UsageError(f"{self.what} {name!r} has no option {key!r}; {nearest(key, options) if options else 'it has none'}")
-            annotation = options[key].annotation
+                hint = nearest(key, options) if options else "it has none"
+                raise UsageError(f"{self.what} {name!r} has no option {key!r}; {hint}")
             try:
-                checked[key] = TypeAdapter(annotation, config=_config(annotation, ConfigDict(strict=True))).validate_python(value)
+                adapter = TypeAdapter(options[key].annotation, config=ConfigDict(strict=True))
+                checked[key] = adapter.validate_python(value)
             except ValidationError as error:
                 problem = error.errors()[0]["msg"]
                 raise UsageError(f"option {key!r} of {self.what} {name!r}: {problem}, got {value!r}") from None
         return checked
-
-
-def _config(annotation: Any, config: Any) -> Any:
-    return None if hasattr(annotation, "model_fields") or hasattr(annotation, "__pydantic_config__") else config
 
 
 def _place(function: Callable[..., Any]) -> str:

@@ -1,9 +1,9 @@
-"""Bytes -> documents. One registered function per media type; what it cannot read it says, with a reason.
+"""Bytes -> documents. One registered function per format; what it cannot read it says, with a reason.
 
 In: a `Raw` input (a local file, its name and kind). Out: a stream of `Part`s (one per document found) and `Failure`s
 (one per place that could not be read), in the order of the input. An extractor keeps no state and touches no network.
 
-    @extractor("application/pdf")
+    @extractor("pdf")
     def extract_pdf(raw: Raw, *, ruby: Literal["drop", "keep"] = "drop") -> Iterator[Part | Failure]:
         ...
 
@@ -14,6 +14,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from registry.names import extractor
+
+for _format, _target in {
+    "filing": "pipelines.extract.filing:extract_filing",
+    "html": "pipelines.extract.html:extract_html",
+    "jsonl": "pipelines.blocks:extract_jsonl",
+    "parquet": "pipelines.blocks:extract_parquet",
+    "pdf": "pipelines.extract.pdf:extract_pdf",
+    "text": "pipelines.extract.text:extract_text",
+    "warc": "pipelines.blocks:extract_warc",
+}.items():
+    extractor.lazy(_format, _target)
 
 
 @dataclass(frozen=True, slots=True)

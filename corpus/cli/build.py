@@ -1,0 +1,146 @@
+"""`corpus build`: a recipe to a corpus, with progress on standard error and a closing table on standard output."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from corpus.opened import OpenedBuild
+    from pipelines.preflight import Plan
+    from registry.layout import Layout
+
+_PARTIAL = 3
+
+
+@click.command("build")
+@click.argument("recipe", metavar="RECIPE|DOMAIN")
+@click.option("--out", type=click.Path(path_type=Path), help="The build folder.  [default: builds/NAME]")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: one per core]")
+@click.option("--engine", default="local", show_default=True, help="What runs the tasks.")
+@click.option(
+    "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a key of the recipe; may be repeated."
+)
+@click.option("--resume", is_flag=True, help="Go on with a build that is there; an error if none is.")
+@click.option("--fresh", is_flag=True, help="Forget what is there and start over.")
+@click.option("--dry-run", is_flag=True, help="Tell what would be done, and do nothing.")
+def command(
+    recipe: str,
+    out: Path | None,
+    workers: int | None,
+    engine: str,
+    changes: tuple[str, ...],
+    resume: bool,
+    fresh: bool,
+    dry_run: bool,
+) -> int:
+    """Build a corpus: documents, ledger and tokenized shards.
+
+    RECIPE is a recipe file or a folder with a recipe.yaml; DOMAIN is the name of a domain that `corpus ls` lists.
+    Running it again does what is missing and nothing else.
+    """
+    from rich.console import Console
+
+    from pipelines.build import build
+    from pipelines.preflight import plan
+    from registry.domain import find_recipe
+    from registry.layout import Layout
+
+    if resume and fresh:
+        raise click.UsageError("--resume goes on with a build and --fresh starts over: choose one")
+    path = find_recipe(recipe)
+    if dry_run:
+        made = plan(path, changes)
+        _show_plan(made, Layout(out or Path("builds") / made.recipe.name))
+        return 0
+    mode: Literal["resume", "fresh", "continue"] = "resume" if resume else "fresh" if fresh else "continue"
+    progress = Console(stderr=True)
+    from corpus.opened import OpenedBuild
+
+    done = build(path, out, changes=changes, workers=workers, engine=engine, mode=mode, console=progress)
+    opened = OpenedBuild(done.layout, done.manifest)
+    _enter_catalog(opened, progress)
+    _show(opened, changed=done.changed)
+    return _PARTIAL if done.manifest.fates.get("failed") else 0
+
+
+def _show_plan(made: Plan, layout: Layout) -> None:
+    from pipelines.build import missing
+
+    inputs, fresh = missing(made, layout)
+    click.echo(f"{made.recipe.name} -> {layout.root}")
+    for source in made.recipe.sources:
+        own = [item for item in inputs if item.source == source.name]
+        new = [item for item in fresh if item.source == source.name]
+        click.echo(
+            f"  {source.name} ({source.kind}): {len(own):,} inputs, {_size(sum(i.bytes for i in own))}; "
+            f"{len(new):,} to extract, {_size(sum(i.bytes for i in new))}"
+        )
+    click.echo("nothing was done (--dry-run)")
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB"
+
+
+def _enter_catalog(opened: OpenedBuild, progress: Console) -> None:
+    import sqlite3
+
+    from registry.catalog import catalog_path, record
+
+    try:
+        record(opened.layout.root, opened.manifest, catalog_path())
+    except (OSError, sqlite3.Error) as error:
+        progress.print(f"the catalog could not be written ({error}); the build is whole", style="yellow", markup=False)
+
+
+def _show(opened: OpenedBuild, *, changed: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    manifest = opened.manifest
+    columns = ("source", "kind", "inputs", "kept", "rejected", "duplicate", "failed", "tokens")
+    table = Table(title=f"{manifest.name}: documents by fate", title_justify="left")
+    for column in columns:
+        table.add_column(column, justify="left" if column in {"source", "kind"} else "right")
+    for name, count in manifest.sources.items():
+        table.add_row(name, count.kind, f"{count.inputs:,}", *_fates(count.fates), f"{sum(count.tokens.values()):,}")
+    total = sum(count.inputs for count in manifest.sources.values())
+    table.add_section()
+    table.add_row("all", "", f"{total:,}", *_fates(manifest.fates), f"{sum(manifest.tokens.values()):,}")
+    out = Console()
+    out.print(table)
+    seen = sum(manifest.fates.values())
+    out.print(
+        " + ".join(f"{n:,} {fate}" for fate, n in manifest.fates.items()) + f" = {seen:,} documents seen",
+        highlight=False,
+    )
+    _show_failures(list(opened.ledger(fate="failed")), out)
+    state = "built" if changed else "is up to date; nothing was done"
+    out.print(f"{opened.layout.root} {state}. What happened to a document: corpus explain {opened.layout.root} ID",
+              highlight=False, soft_wrap=True)  # fmt: skip
+
+
+def _fates(fates: dict[str, int]) -> Sequence[str]:
+    from registry.ledger import FATES
+
+    return [f"{fates.get(fate, 0):,}" for fate in FATES]
+
+
+def _show_failures(failed: list[dict[str, str]], out: Console) -> None:
+    if not failed:
+        return
+    out.print(f"{len(failed):,} could not be read; everything else is whole:", highlight=False)
+    for row in failed[:20]:
+        part = f" [{row['part']}]" if row["part"] else ""
+        out.print(
+            f"  {row['source']}/{row['uri']}{part}: {row['error']}", markup=False, highlight=False, soft_wrap=True
+        )
+    if len(failed) > 20:
+        out.print(f"  and {len(failed) - 20:,} more: fate = failed in the ledger", highlight=False)

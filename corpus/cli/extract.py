@@ -1,0 +1,125 @@
+"""`corpus extract`: what stage 2 makes of one file, on standard output; everything else goes to standard error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from pipelines.extract import Failure, Part
+    from pipelines.extract.sandbox import Sandbox
+
+_PARTIAL = 3
+
+
+@click.command("extract")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--format", "form", type=click.Choice(["md", "text", "jsonl"]), default="md", show_default=True,
+              help="Markdown, plain text, or one JSON object per document.")  # fmt: skip
+@click.option(
+    "--set", "changes", multiple=True, metavar="FORMAT.KEY=VALUE", help="An extractor's option, such as pdf.ruby=keep."
+)
+def command(files: tuple[Path, ...], form: str, changes: tuple[str, ...]) -> int:
+    """Print the documents of one file, as stage 2 of a build reads them.
+
+    The file's type is told by its bytes, not by its name. The parser runs in a process of its own, with limits on
+    time and memory.
+    """
+    import tempfile
+
+    from pipelines.extract.sandbox import Sandbox
+    from registry.recipe import Limits
+
+    options = _options(changes)
+    limits = Limits()
+    failed = False
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "parser.log"
+        with Sandbox(log, seconds=limits.seconds, memory=limits.bytes) as sandbox:
+            for file in files:
+                failed |= _print(file, sandbox, form, options)
+    return _PARTIAL if failed else 0
+
+
+def _options(changes: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """`pdf.ruby=keep` as {"pdf": {"ruby": "keep"}}, checked against what the extractors take."""
+    import yaml
+
+    import pipelines.extract  # noqa: F401 - promises the extractors
+    from registry.errors import UsageError
+    from registry.names import extractor
+
+    options: dict[str, dict[str, Any]] = {}
+    for change in changes:
+        key, equals, value = change.partition("=")
+        name, dot, option = key.partition(".")
+        if not equals or not dot:
+            raise UsageError(f"--set {change}: write FORMAT.KEY=VALUE, such as pdf.ruby=keep")
+        options.setdefault(name, {})[option] = yaml.safe_load(value)
+    return {name: extractor.check(name, given) for name, given in options.items()}
+
+
+def _print(file: Path, sandbox: Sandbox, form: str, options: dict[str, dict[str, Any]]) -> bool:
+    """Print one file; True where some of it, or all of it, could not be read."""
+    from pipelines.extract import Part
+    from registry.errors import InputError
+
+    failed = False
+    try:
+        for number, found in enumerate(_documents(file, sandbox, options)):
+            if isinstance(found, Part):
+                click.echo(_formatted(found, file, form, first=number == 0))
+            else:
+                failed = True
+                click.echo(f"corpus: {file} [{found.part}]: {found.reason}: {found.detail}", err=True)
+    except (InputError, OSError) as error:
+        failed = True
+        click.echo(f"corpus: {file}: {error.strerror if isinstance(error, OSError) else error}", err=True)
+    return failed
+
+
+def _documents(file: Path, sandbox: Sandbox, options: dict[str, dict[str, Any]]) -> Iterator[Part | Failure]:
+    from pipelines.extract import Raw
+    from pipelines.extract.sniff import sniff
+
+    sniffed = sniff(file)
+    raw = Raw(file.resolve(), file.name, "", sniffed.media_type)
+    return sandbox.extract(raw, sniffed.format, options.get(sniffed.format, {}))
+
+
+def _formatted(part: Part, file: Path, form: str, *, first: bool) -> str:
+    if form == "jsonl":
+        from registry.document import document_id
+
+        told = {"id": document_id("", file.name, part.part), "uri": file.name, "part": part.part, "title": part.title}
+        row = {
+            **told,
+            "date": part.date,
+            "metadata": part.metadata,
+            "measurements": part.measurements,
+            "text": part.text,
+        }
+        return json.dumps(row, ensure_ascii=False)
+    text = part.text if form == "md" else _plain(part.text)
+    return text if first else f"\n{text}"
+
+
+def _plain(markdown: str) -> str:
+    """Markdown without its marks: headings and list items as lines, table cells between tabs."""
+    import re
+
+    lines = []
+    for line in markdown.splitlines():
+        if re.fullmatch(r"\s*\|?[\s:|-]*-{3}[\s:|-]*\|?\s*", line):
+            continue  # the rule under a table's head
+        if line.lstrip().startswith("|"):
+            lines.append(
+                "\t".join(cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line.strip().strip("|")))
+            )
+        else:
+            lines.append(re.sub(r"^\s{0,3}(#{1,6}|[-*+]|>)\s+", "", line))
+    return "\n".join(lines)

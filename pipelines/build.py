@@ -1,0 +1,156 @@
+"""The six stages in order: inventory, extract, refine, dedup, write, report.
+
+In: a recipe and a folder. Out: a build (registry/layout.py says what is in it), or what was done of it so far and one
+clear error. Running it again does what is missing and nothing else; with nothing missing it takes about a second.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pipelines.engine import launcher
+from pipelines.engine.records import code_version, fingerprint
+from pipelines.inventory import Input, take_inventory
+from pipelines.preflight import Plan, plan
+from pipelines.report import remove_build, report
+from pipelines.stages import Run, dedup, extract, refine, write
+from registry.errors import BuildFolderError, StageError
+from registry.layout import Layout
+from registry.manifest import Manifest, read_manifest
+from registry.publish import write_json
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Mode = Literal["continue", "resume", "fresh"]
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A finished build. `changed` tells whether there was anything to do."""
+
+    layout: Layout
+    manifest: Manifest
+    changed: bool
+
+
+def build(
+    recipe: Path,
+    out: Path | None = None,
+    *,
+    changes: Sequence[str] = (),
+    workers: int | None = None,
+    engine: str = "local",
+    mode: Mode = "continue",
+    console: Console | None = None,
+) -> Built:
+    """Build the corpus of `recipe` in `out` (default: ``builds/NAME``).
+
+    Args:
+        recipe: the recipe file.
+        out: the build folder; made if it is not there.
+        changes: ``KEY=VALUE`` on top of the recipe.
+        workers: processes; default: one per core that this process may use.
+        engine: the name of a launcher of pipelines.engine.
+        mode: "continue" takes up what is there or starts; "resume" insists that something is there; "fresh" starts
+            over.
+        console: where progress is shown; default: nowhere.
+
+    Raises:
+        UsageError: the recipe or the folder is wrong; nothing was done.
+        StageError: a stage could not be finished; what was done is kept.
+    """
+    from rich.console import Console
+
+    made = plan(recipe, tuple(changes))
+    layout = Layout(out or Path("builds") / made.recipe.name)
+    try:
+        start = launcher.get(engine)
+        with _claimed(layout, made, mode), start(workers or _cores(), layout.logs) as running:
+            run = Run(made, tuple(changes), layout, running, console or Console(quiet=True))
+            return _build(run)
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        raise StageError(
+            f"{error.strerror or error}{where}\nWhat was done is kept; run the same command again"
+        ) from error
+
+
+def _build(run: Run) -> Built:
+    inputs = take_inventory(run.plan, run.layout.work / "inventory.arrow")
+    name = _fingerprint(run.plan, inputs)
+    manifest = read_manifest(run.layout.manifest)
+    if manifest is not None and manifest.fingerprint == name and manifest.describes(run.layout.root):
+        return Built(run.layout, manifest, changed=False)
+    extracted = extract.extract(run, inputs)
+    refined = refine.refine(run, extracted)
+    duplicates = dedup.dedup(run, refined)
+    results = write.write(run, refined, duplicates)
+    seen = sum(piece.rows for _, _, slices in extracted for piece in slices)
+    return Built(run.layout, report(run, name, inputs, seen, results), changed=True)
+
+
+def missing(made: Plan, layout: Layout) -> tuple[list[Input], list[Input]]:
+    """All inputs of a build, and those whose documents are not on record yet: what `--dry-run` tells."""
+    inputs = take_inventory(made, layout.work / "inventory.arrow" if layout.work.is_dir() else None)
+    return inputs, extract.missing(made, layout, inputs)
+
+
+def _fingerprint(made: Plan, inputs: list[Input]) -> str:
+    files = [[item.source, item.uri, item.sha256, item.error] for item in inputs]
+    code = code_version(*dict.fromkeys((*extract.CODE, *refine.CODE, *dedup.CODE, *write.CODE, "pipelines.report")))
+    return fingerprint(files, made.recipe.model_dump(), refine.options_key(made), write.tokenizer(made).digest, code)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+@contextmanager
+def _claimed(layout: Layout, made: Plan, mode: Mode) -> Iterator[None]:
+    """Make sure that the folder is ours to write, and nobody else's while we do."""
+    _check_folder(layout, made.recipe.name, mode)
+    if mode == "fresh":
+        remove_build(layout.root)
+    layout.work.mkdir(parents=True, exist_ok=True)
+    with layout.lock.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BuildFolderError(
+                f"{layout.root}: another build is writing here; wait for it or choose --out"
+            ) from None
+        write_json(layout.owner, {"name": made.recipe.name})
+        yield
+
+
+def _check_folder(layout: Layout, name: str, mode: Mode) -> None:
+    root = layout.root
+    if root.exists() and not root.is_dir():
+        raise BuildFolderError(f"{root} is a file; --out names a folder")
+    owner = _owner(layout)
+    if owner is None:
+        if mode == "resume":
+            raise BuildFolderError(f"{root}: there is no build to resume; leave out --resume to start one")
+        if root.is_dir() and any(root.iterdir()):
+            raise BuildFolderError(f"{root} holds files that are not a build; choose another --out")
+    elif owner != name:
+        raise BuildFolderError(f"{root} holds the build of {owner!r}, not of {name!r}; choose another --out")
+
+
+def _owner(layout: Layout) -> str | None:
+    """The name of the recipe whose build lies here, if one does."""
+    for path in (layout.manifest, layout.owner):
+        try:
+            name = json.loads(path.read_bytes())["name"]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        return str(name)
+    return None

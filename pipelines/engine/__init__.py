@@ -1,0 +1,82 @@
+"""One seam between the build and the machines: `run(fn, tasks) -> outcomes`.
+
+A task is plain data and its function is named by an import string, so a local process, a Ray worker and a Slurm job can
+all perform it. A task publishes its outputs, then writes its completion record last; the driver trusts records, never
+folder listings, so taking up an interrupted build is the same everywhere.
+
+    process.py      one child process, a channel to it, and what kills it
+    worker.py       what runs in the child: perform tasks until the channel closes
+    local.py        the launcher for one machine: spawned, reused workers
+    records.py      completion records, keyed by a fingerprint of everything a task depends on
+    progress.py     counts and time left, on a terminal or as plain lines
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from registry.names import Registry
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A unit of work that any process can perform: `function(spec, folder)` with `spec` as JSON-able data.
+
+    Attributes:
+        id: fingerprint of all that the outcome depends on; it names the task's outputs and its completion record.
+        spec: the argument.
+        folder: where outputs and the record are published.
+        weight: how much there is to do, in any unit that is the same for all tasks of a run (bytes, characters).
+    """
+
+    id: str
+    spec: Json
+    folder: str
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a task ended. `result` is what its record says, where `status` is "done"."""
+
+    id: str
+    status: Literal["done", "failed", "lost", "timeout"]
+    attempts: int
+    result: Json = field(default_factory=dict)
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something to show while tasks run: one has started, has done `amount` of its weight, or has ended."""
+
+    kind: Literal["started", "progress", "done", "failed", "lost", "timeout"]
+    task: str
+    amount: int = 0
+    text: str = ""
+
+
+class Engine(Protocol):
+    """Performs tasks somewhere, retries what was lost, and reports every one of them."""
+
+    def run(
+        self,
+        function: str,
+        tasks: Sequence[Task],
+        *,
+        retries: int,
+        timeout: float | None,
+        on_event: Callable[[Event], None],
+    ) -> list[Outcome]:
+        """Perform `function` ("module:name") on each task; outcomes come in the order of `tasks`."""
+        ...
+
+
+launcher: Registry[Callable[[int, Path], AbstractContextManager[Engine]]] = Registry("engine")
+launcher.lazy("local", "pipelines.engine.local:LocalEngine")

@@ -1,0 +1,69 @@
+"""What a PDF's character codes stand for: radicals become ideographs, ligatures letters, and damage is counted.
+
+In: code points as the font's map gives them. Out: text for people. Chromium and Skia map 日 to U+2F47 (a Kangxi radical):
+361 of them in one 10,000-character report, and NFKC leaves the other block (⺠ ⻑ ⻄) as it is, so the table is our own.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
+REPLACEMENT = 0xFFFD
+HYPHEN = 0x2D
+LINE_END_HYPHENS = (0x02, 0x2010, 0xFFFE)  # PDFium writes U+0002 or U+FFFE for a hyphen that ends a line
+
+
+@cache
+def radicals() -> dict[int, str]:
+    """Code point of a radical (U+2E80-2FD5) -> the ideograph it stands for; 329 entries."""
+    lines = (Path(__file__).parent / "radicals.txt").read_text(encoding="utf-8").splitlines()
+    return {int(line[:4], 16): line[5:] for line in lines if not line.startswith("#")}
+
+
+@cache
+def translation() -> dict[int, str]:
+    """For `str.translate`: radicals and Latin ligatures as the characters a reader sees."""
+    return radicals() | {ord(ligature): letters for ligature, letters in LIGATURES.items()}
+
+
+def is_cjk(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    """Which code points are set solid, without spaces: kana, ideographs, their punctuation and full-width forms."""
+    return (
+        ((codes >= 0x2E80) & (codes <= 0x9FFF))
+        | ((codes >= 0xF900) & (codes <= 0xFAFF))
+        | ((codes >= 0xFF00) & (codes <= 0xFFEF))
+        | ((codes >= 0x20000) & (codes <= 0x3FFFF))
+    )
+
+
+def is_cjk_char(character: str) -> bool:
+    """`is_cjk` for one character."""
+    code = ord(character)
+    return (
+        0x2E80 <= code <= 0x9FFF or 0xF900 <= code <= 0xFAFF or 0xFF00 <= code <= 0xFFEF or 0x20000 <= code <= 0x3FFFF
+    )
+
+
+def is_kana(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    """Which code points are hiragana, katakana or the marks that go with them."""
+    return ((codes >= 0x3041) & (codes <= 0x30FF)) | ((codes >= 0xFF66) & (codes <= 0xFF9F))
+
+
+def undecodable(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    """Which code points say nothing: no mapping, U+FFFD, private use (a font's own numbering)."""
+    return (codes == 0) | (codes == REPLACEMENT) | ((codes >= 0xE000) & (codes <= 0xF8FF)) | (codes >= 0xF0000)
+
+
+def repaired(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """`codes` with PDFium's marks for line-end hyphens as hyphens, and what has no mapping as U+FFFD."""
+    codes = np.where(np.isin(codes, LINE_END_HYPHENS), np.uint32(HYPHEN), codes)
+    surrogate = (codes >= 0xD800) & (codes <= 0xDFFF)
+    return np.where((codes == 0) | surrogate | (codes > 0x10FFFF), np.uint32(REPLACEMENT), codes).astype(np.uint32)

@@ -1,0 +1,103 @@
+"""Columns and reading order: the regions of a page in which one line simply follows the other.
+
+In: boxes of text (and of tables). Out: `Region`s in reading order. A gutter is a strip that no text crosses for at
+least three lines of real text on both sides; what crosses it (a heading, a figure, a footnote) ends it. So a page is
+cut into what stands above, the left side, the right side and what stands below, and each of these again. Unlike an
+XY-cut this finds columns under a heading that spans them, and columns whose lines stand at the same heights.
+
+The page is a raster of half an em for this: 120 x 170 cells, which numpy scans at once (0.1 ms).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from pipelines.extract.pdf.tables import Box
+
+BoxType = TypeVar("BoxType", bound="Box")
+
+LINES = 3  # of text, on each side of a gutter
+WIDE = 9.0  # em: the median width of a column's lines, so that the columns of an unruled table are no columns of text
+FULL_WIDE, FULL = 5.0, 0.6  # narrower ones count where this share of their lines reaches the same edge
+FINE = 0.5  # em: of the raster
+
+
+@dataclass(frozen=True, slots=True)
+class Region(Generic[BoxType]):
+    """Boxes that read from top to bottom between two edges, in points."""
+
+    x0: float
+    x1: float
+    boxes: list[BoxType]
+
+
+def regions(boxes: Sequence[BoxType]) -> list[Region[BoxType]]:
+    """The regions of a page in reading order."""
+    if not boxes:
+        return []
+    return _regions(list(boxes), min(b.x0 for b in boxes), max(b.x1 for b in boxes))
+
+
+def _regions(boxes: list[BoxType], x0: float, x1: float) -> list[Region[BoxType]]:
+    gutter = _gutter(boxes) if len(boxes) >= 2 * LINES else None
+    if gutter is None:
+        return [Region(x0, x1, boxes)] if boxes else []
+    x, top, bottom = gutter
+    middle = [(b, (b.y0 + b.y1) / 2) for b in boxes]
+    above = [b for b, y in middle if y < top]
+    below = [b for b, y in middle if y > bottom]
+    left = [b for b, y in middle if top <= y <= bottom and (b.x0 + b.x1) / 2 < x]
+    right = [b for b, y in middle if top <= y <= bottom and (b.x0 + b.x1) / 2 >= x]
+    sides = _regions(left, min(b.x0 for b in left), max(b.x1 for b in left)) + _regions(right, min(b.x0 for b in right), max(b.x1 for b in right))
+    return _regions(above, x0, x1) + sides + _regions(below, x0, x1)
+
+
+def _gutter(boxes: list[BoxType]) -> tuple[float, float, float] | None:
+    """x of the best gutter and the y range that it runs through, or None."""
+    edges = np.array([(b.x0, b.y0, b.x1, b.y1) for b in boxes])
+    em = float(np.median([b.size for b in boxes]))
+    cell = max(FINE * em, 1.0)
+    middle = (edges[:, :2] + edges[:, 2:]) / 2
+    best, best_score = None, 0.0
+    for column, first, last in _free_strips(edges, cell):
+        x, top, bottom = edges[:, 0].min() + (column + 0.5) * cell, edges[:, 1].min() + first * cell, edges[:, 1].min() + last * cell
+        within = (middle[:, 1] >= top) & (middle[:, 1] <= bottom)
+        left, right = within & (middle[:, 0] < x), within & (middle[:, 0] >= x)
+        score = min(left.sum(), right.sum())
+        if score > best_score and _is_text(edges[left], em) and _is_text(edges[right], em):
+            best, best_score = (x, top, bottom), score
+    return best
+
+
+def _is_text(edges: NDArray[np.float64], em: float) -> bool:
+    """Whether boxes are lines of a column of text: enough of them, and wide, or of one width."""
+    if len(edges) < LINES:
+        return False
+    width = np.median(edges[:, 2] - edges[:, 0])
+    full = (edges[:, 2] > edges[:, 2].max() - 1.5 * em).mean()
+    return bool(width > WIDE * em or (width > FULL_WIDE * em and full >= FULL and len(edges) > LINES))
+
+
+def _free_strips(edges: NDArray[np.float64], cell: float) -> list[tuple[int, int, int]]:
+    """(column, first row, last row) of the longest free run of each raster column; neighbours with one run are one."""
+    low = edges.min(axis=0)
+    at = (edges - low[[0, 1, 0, 1]]) / cell
+    covered = np.zeros((int(at[:, 3].max()) + 2, int(at[:, 2].max()) + 2), bool)
+    for x0, y0, x1, y1 in np.round(at + [0, 0.3, 0, -0.3]).astype(int).tolist():
+        covered[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)] = True
+    rows = np.arange(len(covered))[:, None]
+    length = rows - np.maximum.accumulate(np.where(covered, rows, -1), axis=0)
+    end = length.argmax(axis=0)
+    best = length[end, np.arange(length.shape[1])]
+    strips: dict[tuple[int, int], list[int]] = {}
+    for column, (run, row) in enumerate(zip(best.tolist(), end.tolist(), strict=True)):
+        strips.setdefault((row - run + 1, row + 1), []).append(column)
+    return [(columns[len(columns) // 2], first, last) for (first, last), columns in strips.items() if last - first > 2]

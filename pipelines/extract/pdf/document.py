@@ -1,0 +1,88 @@
+"""A PDF file from the first page to the last.
+
+In: a path. Out: a `Reading`: the text and what was counted on the way. Pages are read one by one and closed at once;
+only their lines stay until the running heads are known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pypdfium2
+
+from pipelines.extract.pdf.markdown import Text, markdown
+from pipelines.extract.pdf.pages import Page, read_page
+from pipelines.extract.pdf.paragraphs import paragraphs
+from pipelines.extract.pdf.running import without_running_heads
+from registry.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a file says."""
+
+    text: Text
+    title: str  # as the file itself gives it
+    pages: int
+    pages_without_text: int
+    glyphs: int
+    undecodable: int
+
+    @property
+    def page_lines(self) -> list[int]:
+        """The line of the text (from 0) that each page starts on."""
+        starts, line = [], 0
+        for page in range(1, self.pages + 1):
+            line = self.text.page_lines.get(page, line)
+            starts.append(line)
+        return starts
+
+
+def read(path: Path, *, passwords: Sequence[str], keep_ruby: bool, most_pages: int, last_page: int | None = None) -> Reading:
+    """Read a PDF file, to `last_page` where that is given.
+
+    Raises:
+        InputError: `encrypted`, `broken` or `too_large`.
+    """
+    document = _opened(path, passwords)
+    try:
+        if len(document) > most_pages:
+            raise InputError("too_large", f"{len(document)} pages, at most {most_pages} are read")
+        pages = [_page(document, number, keep_ruby=keep_ruby) for number in range(1, min(len(document), last_page or len(document)) + 1)]
+        title = document.get_metadata_value("Title").strip()
+    finally:
+        document.close()
+    text = markdown(list(paragraphs(without_running_heads(pages))))
+    empty = sum(not page.glyphs for page in pages)
+    return Reading(text, title, len(pages), empty, sum(p.glyphs for p in pages), sum(p.undecodable for p in pages))
+
+
+def _page(document: pypdfium2.PdfDocument, number: int, *, keep_ruby: bool) -> Page:
+    try:
+        page = document[number - 1]
+    except pypdfium2.PdfiumError:
+        return Page(number, 0, 0, [], 0, 0)  # a damaged page counts as one without text
+    try:
+        return read_page(page, number, keep_ruby=keep_ruby)
+    finally:
+        page.close()
+
+
+def _opened(path: Path, passwords: Sequence[str]) -> pypdfium2.PdfDocument:
+    """The document, with the first password that opens it."""
+    for password in (None, *passwords):
+        try:
+            document = pypdfium2.PdfDocument(path, password=password)
+        except pypdfium2.PdfiumError as error:
+            if "password" not in str(error).lower():
+                raise InputError("broken", str(error)) from None
+        else:
+            if len(document) == 0:
+                raise InputError("broken", "no pages")
+            return document
+    raise InputError("encrypted", "it needs a password" if not passwords else f"none of {len(passwords)} passwords opens it")

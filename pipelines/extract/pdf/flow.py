@@ -1,0 +1,113 @@
+"""Which way the text of a page runs, and a frame in which all text runs to the right.
+
+In: the glyphs and rulings of a page. Out: `Stream`s, the main one first: the same glyphs turned so that reading goes
+along x and lines follow along y. Every later file then knows one direction only: a column of vertical Japanese is a
+line, its ruby stands above it, its two tiers are two columns, and a landscape table is a table.
+
+Vertical writing is told by where the next ideograph stands (below, at most 1.7 em away) and not by the font, because
+Chromium places each glyph on its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pipelines.extract.pdf.characters import is_cjk
+from pipelines.extract.pdf.glyphs import Glyphs
+from pipelines.extract.pdf.rulings import Lines, Rulings
+
+RIGHT, UP, LEFT, DOWN = range(4)  # quarter turns counter-clockwise, as `Glyphs.turn`
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Glyphs and rulings in a frame where text runs to the right; `width` and `height` are the frame's."""
+
+    glyphs: Glyphs
+    rulings: Rulings
+    width: float
+    height: float
+    vertical: bool
+
+
+def streams(glyphs: Glyphs, rulings: Rulings, width: float, height: float) -> list[Stream]:
+    """The texts of a page by direction. Glyphs askew (watermarks) are in none; `width` and `height` are in points."""
+    upright = glyphs.turn >= 0
+    if not upright.any():
+        return [Stream(glyphs.take(upright), rulings, width, height, vertical=False)]
+    main = int(np.bincount(glyphs.turn[upright]).argmax())
+    if main == RIGHT and _is_vertical(glyphs):
+        return [_stream(glyphs.take(upright), rulings, DOWN, width, height, vertical=True)]
+    none = Rulings(rulings.across[:0], rulings.down[:0])
+    result = [_stream(glyphs.take(glyphs.turn == main), rulings, main, width, height)]
+    for turn in range(4):
+        aside = glyphs.turn == turn
+        if turn != main and aside.any():
+            result.append(_stream(glyphs.take(aside), none, turn, width, height))
+    return result
+
+
+def _is_vertical(glyphs: Glyphs) -> bool:
+    """Whether more ideographs and kana are followed by one just below than by one just to the right."""
+    cjk = is_cjk(glyphs.code)
+    pair = cjk[1:] & cjk[:-1]
+    em = glyphs.size[:-1]
+    dx = (glyphs.x0[1:] + glyphs.x1[1:] - glyphs.x0[:-1] - glyphs.x1[:-1]) / 2
+    dy = (glyphs.y0[1:] + glyphs.y1[1:] - glyphs.y0[:-1] - glyphs.y1[:-1]) / 2
+    below = pair & (abs(dx) < 0.5 * em) & (dy > 0.4 * em) & (dy < 1.7 * em)
+    beside = pair & (abs(dy) < 0.5 * em) & (dx > 0.4 * em) & (dx < 1.7 * em)
+    return int(below.sum()) > max(4, int(beside.sum()))
+
+
+def _stream(
+    glyphs: Glyphs, rulings: Rulings, turn: int, width: float, height: float, *, vertical: bool = False
+) -> Stream:
+    if turn in (UP, DOWN):
+        width, height = height, width
+    turned = _turned_glyphs(glyphs, turn, width, height)
+    if vertical:
+        turned = _full_bodies(turned)
+    return Stream(turned, _turned_rulings(rulings, turn, width, height), width, height, vertical)
+
+
+def _turned_glyphs(glyphs: Glyphs, turn: int, width: float, height: float) -> Glyphs:
+    """`width` and `height` are those of the new frame."""
+    x0, y0, x1, y1 = glyphs.x0, glyphs.y0, glyphs.x1, glyphs.y1
+    if turn == DOWN:
+        return replace(glyphs, x0=y0, x1=y1, y0=height - x1, y1=height - x0)
+    if turn == UP:
+        return replace(glyphs, x0=width - y1, x1=width - y0, y0=x0, y1=x1)
+    if turn == LEFT:
+        return replace(glyphs, x0=width - x1, x1=width - x0, y0=height - y1, y1=height - y0)
+    return glyphs
+
+
+def _turned_rulings(rulings: Rulings, turn: int, width: float, height: float) -> Rulings:
+    """`width` and `height` are those of the new frame."""
+    across, down = rulings.across, rulings.down
+    if turn == DOWN:
+        return Rulings(_moved(down, height), _reversed(across, height))
+    if turn == UP:
+        return Rulings(_reversed(down, width), _moved(across, width))
+    if turn == LEFT:
+        return Rulings(_reversed(_moved(across, height), width), _reversed(_moved(down, width), height))
+    return rulings
+
+
+def _moved(lines: Lines, extent: float) -> Lines:
+    """Lines with their position counted from the other side."""
+    return np.column_stack([extent - lines[:, 0], lines[:, 1:]])
+
+
+def _reversed(lines: Lines, extent: float) -> Lines:
+    """Lines with their ends counted from the other side."""
+    return np.column_stack([lines[:, 0], extent - lines[:, 2], extent - lines[:, 1]])
+
+
+def _full_bodies(glyphs: Glyphs) -> Glyphs:
+    """Ideographs and marks one em long along the line: in vertical fonts PDFium gives 一 and 、 the box of their ink."""
+    short = is_cjk(glyphs.code) & (glyphs.x1 - glyphs.x0 < glyphs.size)
+    middle, half = (glyphs.x0 + glyphs.x1) / 2, glyphs.size / 2
+    return replace(glyphs, x0=np.where(short, middle - half, glyphs.x0), x1=np.where(short, middle + half, glyphs.x1))

@@ -1,0 +1,110 @@
+"""Markdown: paragraphs and tables as one text, headings by size and weight.
+
+In: paragraphs and tables with their pages. Out: the text of a document, blocks parted by an empty line, and for each
+page the number of the line that its first block stands on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipelines.extract.pdf.paragraphs import Paragraph
+from pipelines.extract.pdf.tables import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LARGER = 1.15  # times the size of the body: a heading
+BOLDER = 100  # more than the weight of the body
+LONGEST = 90  # characters of a heading
+LEVELS = 5
+FILING = re.compile(r"(第?[0-9０-９一二三四五六七八九十]{1,3}[編部章節]?|[(（][0-9０-９]{1,2}[)）]|[①-⑳])?[　 ]*【[^】]{1,60}】")  # of Japanese statutory reports
+Block = tuple[int, Paragraph | Table]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A document's text, its title, and the line (from 0) that each page's first block starts on, by page."""
+
+    text: str
+    title: str
+    page_lines: dict[int, int]
+
+
+def markdown(blocks: Sequence[Block]) -> Text:
+    """The blocks of a document as Markdown."""
+    levels = _Levels(blocks)
+    parts: list[str] = []
+    page_lines: dict[int, int] = {}
+    title, line = "", 0
+    for page, block in _continued(blocks):
+        if isinstance(block, Table):
+            part = table_markdown(block.rows)
+        else:
+            level = levels.of(block)
+            part = f"{'#' * level} {block.text}" if level else block.text
+            title = title or (block.text if level else "")
+        page_lines.setdefault(page, line)
+        parts.append(part)
+        line += part.count("\n") + 2
+    return Text("\n\n".join(parts), title, page_lines)
+
+
+def table_markdown(rows: Sequence[Sequence[str]]) -> str:
+    """A table as GitHub Markdown; the first row is its head."""
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join([lines[0], "|" + " --- |" * len(rows[0]), *lines[1:]])
+
+
+def _continued(blocks: Sequence[Block]) -> list[Block]:
+    """`blocks` with each table that goes on over a page as one: the next page's first block, with the same columns."""
+    result: list[Block] = []
+    for page, block in blocks:
+        last = result[-1][1] if result else None
+        if isinstance(block, Table) and isinstance(last, Table) and page > result[-1][0] and _same_columns(last, block):
+            rows = block.rows[1:] if block.rows[0] == last.rows[0] else block.rows
+            last.rows += rows
+        else:
+            result.append((page, block))
+    return result
+
+
+def _same_columns(a: Table, b: Table) -> bool:
+    alike = len(a.edges) == len(b.edges) and len(a.rows[0]) == len(b.rows[0])
+    return alike and all(abs(x - y) < a.size for x, y in zip(a.edges, b.edges, strict=True))
+
+
+class _Levels:
+    """Heading levels of a document: sizes above the body's, largest first, then bold lines of the body's size."""
+
+    def __init__(self, blocks: Sequence[Block]) -> None:
+        texts = [block for _, block in blocks if isinstance(block, Paragraph)]
+        sizes, weights = Counter[float](), Counter[float]()
+        for block in texts:
+            sizes[round(block.size, 1)] += len(block.text)
+            weights[block.weight] += len(block.text)
+        self.body = sizes.most_common(1)[0][0] if sizes else 0.0
+        self.weight = weights.most_common(1)[0][0] if weights else 0.0
+        large = sorted({round(b.size, 1) for b in texts if self._is_large(b)}, reverse=True)
+        self.sizes: list[float] = []  # one for each level; sizes that differ by less than 4 % are one
+        for size in large:
+            if not self.sizes or size < 0.96 * self.sizes[-1]:
+                self.sizes.append(size)
+
+    def of(self, block: Paragraph) -> int:
+        """1 to 6 for a heading, 0 for text."""
+        if self._is_large(block):
+            return min(1 + sum(size > 1.02 * block.size for size in self.sizes), LEVELS)
+        bold = block.weight >= self.weight + BOLDER and self.weight > 0
+        if (bold and self._is_short(block) and block.lines == 1) or FILING.fullmatch(block.text):
+            return min(1 + len(self.sizes), LEVELS)
+        return 0
+
+    def _is_large(self, block: Paragraph) -> bool:
+        return block.size >= LARGER * self.body and self._is_short(block) and block.lines <= 3
+
+    def _is_short(self, block: Paragraph) -> bool:
+        return 1 < len(block.text) <= LONGEST and block.text[-1] not in "。、，,." and any(c.isalpha() for c in block.text)

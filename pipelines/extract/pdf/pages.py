@@ -1,0 +1,73 @@
+"""One page: glyphs and rulings in, lines and tables in reading order out.
+
+Out: a `Page`. Nothing of PDFium is kept, so a 900-page book needs the memory of its text alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipelines.extract.pdf.characters import undecodable
+from pipelines.extract.pdf.columns import regions
+from pipelines.extract.pdf.flow import Stream, streams
+from pipelines.extract.pdf.glyphs import read_glyphs
+from pipelines.extract.pdf.grid import cells_of
+from pipelines.extract.pdf.lines import Line, Row, rows_of
+from pipelines.extract.pdf.ruby import without_ruby
+from pipelines.extract.pdf.rulings import read_rulings
+from pipelines.extract.pdf.segments import Segment, chains, joined
+from pipelines.extract.pdf.tables import Table, ruled_table, with_gap_tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pypdfium2 import PdfPage
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Lines and tables that read from top to bottom between two edges, in points."""
+
+    x0: float
+    x1: float
+    items: list[Line | Table]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What stands on one page, in reading order."""
+
+    number: int  # from 1
+    width: float  # of the frame that its columns are measured in, points
+    height: float
+    columns: list[Column]
+    glyphs: int
+    undecodable: int  # glyphs without a meaning: no mapping, U+FFFD, private use
+
+
+def read_page(page: PdfPage, number: int, *, keep_ruby: bool) -> Page:
+    """Read one page; the caller closes it."""
+    glyphs = read_glyphs(page)
+    left, bottom, right, top = page.get_bbox()
+    parts = streams(glyphs, read_rulings(page), right - left, top - bottom)
+    columns = [column for part in parts for column in _columns(part, keep_ruby=keep_ruby)]
+    return Page(number, parts[0].width, parts[0].height, columns, len(glyphs), int(undecodable(glyphs.code).sum()))
+
+
+def _columns(stream: Stream, *, keep_ruby: bool) -> list[Column]:
+    grids, cells = cells_of(stream.glyphs, stream.rulings)
+    segments = joined(without_ruby(chains(stream.glyphs, cells), keep=keep_ruby))
+    tables = []
+    for grid in grids:
+        names = set(grid.cell.ravel().tolist())
+        tables.append(ruled_table(grid, [s for s in segments if s.cell in names]))
+    boxes: list[Segment | Table] = [s for s in segments if s.cell < 0]
+    boxes += [table for table in tables if table.rows]
+    return [Column(r.x0, r.x1, with_gap_tables(_rows(r.boxes))) for r in regions(boxes)]
+
+
+def _rows(boxes: Iterable[Segment | Table]) -> list[Row | Table]:
+    """Segments as rows, tables where they stand among them."""
+    rows: list[Row | Table] = [*rows_of(b for b in boxes if isinstance(b, Segment)), *(b for b in boxes if isinstance(b, Table))]
+    return sorted(rows, key=lambda row: (row.y0 + row.y1) / 2 if isinstance(row, Table) else row[0].middle)

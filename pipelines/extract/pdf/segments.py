@@ -1,0 +1,168 @@
+"""Segments: stretches of one line that belong together, as text with a box.
+
+In: the glyphs of a stream, and the table cell each lies in. Out: `Segment`s, in no particular order.
+
+Glyphs are chained in the order of the content stream wherever that order and the geometry agree (in numpy: one pass
+for a page), and the chains are then joined by geometry alone, so a file whose stream is scrambled gives the same
+segments. Spaces follow the gaps: none between ideographs (the quarter-em before Latin letters is typography, not a
+space), one where a Latin word ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipelines.extract.pdf.characters import is_cjk, is_cjk_char, translation
+from pipelines.extract.pdf.glyphs import ASSUMED_SPACE, NO_SPACE, REAL_SPACE, WIDE_SPACE, Glyphs
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+REACH = 1.1  # em: the widest gap within a segment, so that a full-width space (1.0) is inside and a gutter outside
+NARROW, WORD, WIDE, MIXED = 0.08, 0.28, 0.8, 0.6  # em: gaps that are a space (see `_leads`)
+
+
+@dataclass(slots=True)
+class Segment:
+    """A stretch of text on one line; lengths in points, in the frame of its stream."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    size: float  # of its font
+    weight: float  # of its font, 0 where unknown
+    text: str
+    cell: int = -1  # of a ruled table, -1 outside
+    space: int = NO_SPACE  # what the content stream has before it
+    kana: bool = False  # nothing but kana, as ruby is
+
+    @property
+    def height(self) -> float:
+        return self.y1 - self.y0
+
+    @property
+    def middle(self) -> float:
+        return (self.y0 + self.y1) / 2
+
+
+def chains(glyphs: Glyphs, cells: NDArray[np.int32]) -> list[Segment]:
+    """Segments as the content stream has them: cut wherever the next glyph is not the next on the line."""
+    if not len(glyphs):
+        return []
+    em = np.maximum(glyphs.size[1:], glyphs.size[:-1])
+    gap = glyphs.x0[1:] - glyphs.x1[:-1]
+    overlap = np.minimum(glyphs.y1[1:], glyphs.y1[:-1]) - np.maximum(glyphs.y0[1:], glyphs.y0[:-1])
+    height = np.minimum(glyphs.y1[1:] - glyphs.y0[1:], glyphs.y1[:-1] - glyphs.y0[:-1])
+    ratio = glyphs.size[1:] / glyphs.size[:-1]
+    follows = (gap > -0.6 * em) & (gap < REACH * em) & (overlap > 0.5 * height) & (cells[1:] == cells[:-1])
+    follows &= (ratio > 0.75) & (ratio < 1.34) & (glyphs.x1[1:] > glyphs.x0[:-1] + 0.2 * em)
+    starts = np.flatnonzero(np.r_[True, ~follows])
+    leads = np.r_[0, np.where(follows, _leads(glyphs, gap / em), 0)].astype(np.uint32)
+    return _segments(glyphs, cells, starts, leads)
+
+
+def _leads(glyphs: Glyphs, gap: NDArray[np.float32]) -> NDArray[np.uint32]:
+    """The space (or 0) between each glyph and the one before, `gap` em apart: U+3000 between ideographs, else U+0020."""
+    cjk = is_cjk(glyphs.code)
+    both, one = cjk[1:] & cjk[:-1], cjk[1:] ^ cjk[:-1]
+    space = glyphs.space[1:]
+    wide = both & ((gap > WIDE) | ((space == WIDE_SPACE) & (gap > MIXED)))
+    mixed = one & ((gap > MIXED) | ((space >= REAL_SPACE) & (gap > 0.2)))
+    latin = ~both & ~one & ((gap > WORD) | ((space >= ASSUMED_SPACE) & (gap > NARROW)))
+    return np.select([wide, mixed | latin], [np.uint32(0x3000), np.uint32(0x20)], np.uint32(0))
+
+
+def _segments(glyphs: Glyphs, cells: NDArray[np.int32], starts: NDArray[np.intp], leads: NDArray[np.uint32]) -> list[Segment]:
+    ends = np.r_[starts[1:], len(glyphs)]
+    with_spaces = np.zeros(2 * len(glyphs), np.uint32)
+    with_spaces[0::2], with_spaces[1::2] = leads, glyphs.code
+    kept = with_spaces != 0
+    position = np.r_[0, np.cumsum(kept)][0::2]
+    text = with_spaces[kept].tobytes().decode("utf-32-le", "replace")
+    kana = np.minimum.reduceat(_may_be_ruby(glyphs.code), starts)
+    columns = [
+        np.minimum.reduceat(glyphs.x0, starts), np.minimum.reduceat(glyphs.y0, starts),
+        np.maximum.reduceat(glyphs.x1, starts), np.maximum.reduceat(glyphs.y1, starts),
+        glyphs.size[starts], glyphs.weight[starts], cells[starts], glyphs.space[starts], kana, position[starts], position[ends],
+    ]  # fmt: skip
+    table = translation()
+    return [
+        Segment(x0, y0, x1, y1, size, weight, text[start:end].translate(table), cell, space, alone)
+        for x0, y0, x1, y1, size, weight, cell, space, alone, start, end in zip(*(c.tolist() for c in columns), strict=True)
+    ]
+
+
+def _may_be_ruby(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    return ((codes >= 0x3041) & (codes <= 0x30FF)) | ((codes >= 0xFF66) & (codes <= 0xFF9F)) | (codes == 0x30FB)
+
+
+def joined(segments: list[Segment]) -> list[Segment]:
+    """Segments with those that touch on one line made one, whatever order the content stream drew them in."""
+    after, before = _neighbours(segments)
+    result = []
+    for index, segment in enumerate(segments):
+        if before[index] < 0:
+            result.append(_follow(index, segment, segments, after))
+    return result
+
+
+def _neighbours(segments: list[Segment]) -> tuple[list[int], list[int]]:
+    """For each segment the one that follows it on its line within reach, and the one that it follows; -1 for none."""
+    after, before = [-1] * len(segments), [-1] * len(segments)
+    order = sorted(range(len(segments)), key=lambda i: segments[i].middle)
+    middles = [segments[i].middle for i in order]
+    tallest = max((s.height for s in segments), default=0.0)
+    found = []
+    for at, i in enumerate(order):
+        a = segments[i]
+        for other in range(at + 1, len(order)):
+            if middles[other] - middles[at] > tallest / 2:
+                break
+            b = segments[order[other]]
+            first, second, i2, j2 = (a, b, i, order[other]) if a.x0 <= b.x0 else (b, a, order[other], i)
+            gap = second.x0 - first.x1
+            if first.cell == second.cell and -0.6 < gap / (em := max(a.size, b.size)) < REACH and _on_one_line(a, b) and second.x1 > first.x0 + 0.2 * em:
+                found.append((abs(gap), i2, j2))
+    for _, i, j in sorted(found):
+        if after[i] < 0 and before[j] < 0:
+            after[i], before[j] = j, i
+    return after, before
+
+
+def _on_one_line(a: Segment, b: Segment) -> bool:
+    overlap = min(a.y1, b.y1) - max(a.y0, b.y0)
+    return overlap > 0.5 * min(a.height, b.height)
+
+
+def _follow(index: int, segment: Segment, segments: list[Segment], after: list[int]) -> Segment:
+    """`segment` and all that follow it, as one; size and weight are those of its longest piece."""
+    pieces = [segment]
+    while after[index] >= 0:
+        index = after[index]
+        pieces.append(segments[index])
+    return merged(pieces) if len(pieces) > 1 else segment
+
+
+def merged(pieces: list[Segment]) -> Segment:
+    """Segments of one line, from left to right, as one; size and weight are those of its longest piece."""
+    text = pieces[0].text
+    for last, piece in zip(pieces, pieces[1:], strict=False):
+        text += space_between(last, piece) + piece.text
+    main = max(pieces, key=lambda piece: len(piece.text))
+    box = min(p.x0 for p in pieces), min(p.y0 for p in pieces), max(p.x1 for p in pieces), max(p.y1 for p in pieces)
+    return Segment(*box, main.size, main.weight, text, main.cell, pieces[0].space, all(p.kana for p in pieces))
+
+
+def space_between(a: Segment, b: Segment) -> str:
+    """What stands between two neighbours on one line, by the rules of `_leads`."""
+    gap = (b.x0 - a.x1) / max(a.size, b.size)
+    left, right = is_cjk_char(a.text[-1]), is_cjk_char(b.text[0])
+    if left and right:
+        return "　" if gap > WIDE else ""
+    if left or right:
+        return " " if gap > MIXED or (b.space >= REAL_SPACE and gap > 0.2) else ""
+    return " " if gap > WORD or (b.space != NO_SPACE and gap > NARROW) else ""

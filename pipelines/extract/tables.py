@@ -1,0 +1,111 @@
+"""A table's cells -> GitHub Markdown in which every row has the same number of cells.
+
+In: the cells of a table in the order of the markup, each with its blocks and spans. Out: blocks. A cell that spans rows
+or columns is written once, at its top left, and blank in the rest of its span: the grid stays aligned and no figure is
+counted twice. Rows and columns that are blank throughout (spacers) are left out.
+
+Tables that only place things on the page are taken apart in reading order: a table of one row or one column, and one
+whose cells hold headings, lists or tables of their own. html2text and markdownify shift the rows under a rowspan to the
+left; trafilatura leaves out the separator row of a table without <th>, which every EDINET table is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
+
+WIDEST_SPAN = 1000  # HTML Living Standard, 4.9.11: larger colspans are cut to this
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A heading (`level` 1-6), a list item, a table or code (`solid`), or a paragraph of text in Markdown."""
+
+    text: str
+    level: int = 0
+    item: bool = False
+    solid: bool = False  # several lines that belong together: it cannot stand in a table's cell
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is nothing but a paragraph."""
+        return not (self.level or self.item or self.solid)
+
+    def __str__(self) -> str:
+        return f"{'#' * self.level} {self.text}" if self.level else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One <td> or <th>: what is in it, and how many columns and rows it covers (0 rows: to the end of the table)."""
+
+    blocks: list[Block]
+    across: int = 1
+    down: int = 1
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it holds what a line cannot: a table or code, or text under a heading."""
+        return any(block.solid or (block.level and len(self.blocks) > 1) for block in self.blocks)
+
+    @property
+    def line(self) -> str:
+        """Its text on one line."""
+        return " ".join(" ".join(block.text.split("\n")) for block in self.blocks)
+
+
+@dataclass(slots=True)
+class Table:
+    """The rows of a table while its markup is read."""
+
+    rows: list[list[Cell]] = field(default_factory=list)
+
+    def add(self, cell: Cell) -> None:
+        """One more cell in the last row."""
+        if not self.rows:
+            self.rows.append([])
+        self.rows[-1].append(cell)
+
+    def blocks(self) -> list[Block]:
+        """The table as one block of Markdown, or what it holds in reading order where it is only layout."""
+        grid = self._grid()
+        columns = sorted({column for _, column in grid})
+        rows = [[grid[at] for at in places] for _, places in groupby(sorted(grid), key=itemgetter(0))]
+        if len(rows) < 2 or len(columns) < 2 or any(cell.is_page for cell in grid.values()):
+            return [block for row in rows for block in _in_reading_order(row)]
+        lines = [[_escaped(grid.get((row, column))) for column in columns] for row in sorted({row for row, _ in grid})]
+        lines.insert(1, ["---"] * len(columns))
+        return [Block("\n".join(f"| {' | '.join(line)} |" for line in lines), solid=True)]
+
+    def _grid(self) -> dict[tuple[int, int], Cell]:
+        """The cells that are not blank, by row and column (WHATWG table model, without the overlaps it allows)."""
+        grid: dict[tuple[int, int], Cell] = {}
+        taken: dict[int, int] = {}  # column -> the row up to which a cell from above covers it
+        for row, cells in enumerate(self.rows):
+            column = 0
+            for cell in cells:
+                while taken.get(column, 0) > row:
+                    column += 1
+                if cell.blocks:
+                    grid[row, column] = cell
+                last = row + cell.down if cell.down else len(self.rows)
+                taken.update(dict.fromkeys(range(column, column + cell.across), last))
+                column += cell.across
+        return grid
+
+
+def span(value: str | None, most: int = WIDEST_SPAN) -> int:
+    """A colspan or rowspan attribute as a number, and 1 for what is none."""
+    value = (value or "").strip()
+    return min(int(value), most) if value.isdecimal() and len(value) < 10 else 1
+
+
+def _in_reading_order(cells: list[Cell]) -> list[Block]:
+    if all(len(cell.blocks) == 1 and cell.blocks[0].plain for cell in cells):
+        return [Block(" ".join(cell.blocks[0].text for cell in cells))]
+    return [block for cell in cells for block in cell.blocks]
+
+
+def _escaped(cell: Cell | None) -> str:
+    return cell.line.replace("|", "\\|") if cell else ""

@@ -1,0 +1,142 @@
+"""A recipe and its domain, checked against what is registered, before anything is run.
+
+In: a recipe file and changes from the command line. Out: a `Plan`: the recipe, its folder, and every name in it
+resolved (extractors' options, profiles, rules, blocks, tokenizer). Workers make the same plan from the same file, so
+that a task carries a path and not a program. `corpus check` is this and nothing more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from registry.domain import load_rules
+from registry.errors import RecipeError, UsageError, nearest
+from registry.names import extractor
+from registry.recipe import Recipe, Source, load_recipe
+
+if TYPE_CHECKING:
+    from pipelines.blocks import Block
+    from pipelines.dedup.minhash import Signer
+    from pipelines.quality.profiles import Profile
+    from pipelines.refine import Refiner
+
+RECORDS = ("jsonl", "parquet")  # formats whose options are keys that a source names
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A recipe whose names all mean something."""
+
+    path: Path
+    recipe: Recipe
+    profiles: Mapping[str, Profile]
+
+    @property
+    def folder(self) -> Path:
+        """Where relative paths of the recipe begin."""
+        return self.path.parent
+
+    def options(self, format: str, source: Source) -> dict[str, Any]:  # noqa: A002
+        """The options of the extractor of `format` for inputs of `source`."""
+        options = dict(self.recipe.extract.formats.get(format, {}))
+        if format in RECORDS:
+            options.update(text=source.text, title=source.title, date=source.date, id=source.id)
+        return options
+
+    def refiner(self) -> Refiner:
+        """What refines documents by this recipe; built once per worker."""
+        from pipelines.refine import Refiner
+
+        refine = self.recipe.refine
+        return Refiner(
+            profiles=self.profiles,
+            normalize=refine.normalize,
+            privacy=refine.privacy,
+            signer=self._signer(),
+            user_dictionary=self.folder / refine.user_dictionary if refine.user_dictionary else None,
+            blocks=self._blocks(),
+        )
+
+    def _blocks(self) -> list[Block]:
+        from pipelines.blocks import load_block
+
+        return [
+            load_block(path, options or {}) for block in self.recipe.refine.blocks for path, options in block.items()
+        ]
+
+    def _signer(self) -> Signer:
+        from pipelines.dedup.minhash import Signer
+
+        near = self.recipe.dedup.near
+        if near == "off":
+            return Signer()
+        return Signer(shingle=near.shingle, n=near.n, numbers=near.numbers, permutations=near.bands * near.rows)
+
+
+def plan(path: Path, changes: tuple[str, ...] = ()) -> Plan:
+    """Read and check the recipe at `path`.
+
+    Raises:
+        RecipeError: the message names file and key.
+    """
+    recipe = load_recipe(path, changes)
+    load_rules(path.parent)
+    _check_extractors(path, recipe)
+    _check_paths(path, recipe)
+    made = Plan(path, recipe, _load_profiles(path, recipe))
+    try:
+        made.refiner()
+    except UsageError as error:
+        raise RecipeError(f"{path}: refine: {error}") from error
+    return made
+
+
+@cache
+def plan_once(path: str, changes: tuple[str, ...]) -> Plan:
+    """The plan of this process: made when a worker meets its first task."""
+    return plan(Path(path), changes)
+
+
+def _check_extractors(path: Path, recipe: Recipe) -> None:
+    for name, options in recipe.extract.formats.items():
+        if name not in extractor:
+            raise RecipeError(f"{path}: extract: there is no format {name!r}; {nearest(name, extractor)}")
+        if not isinstance(options, dict):
+            raise RecipeError(f"{path}: extract.{name}: options are a mapping, got {options!r}")
+        try:
+            extractor.check(name, options)
+        except UsageError as error:
+            raise RecipeError(f"{path}: extract.{name}: {error}") from error
+
+
+def _check_paths(path: Path, recipe: Recipe) -> None:
+    from pipelines.inventory import matches
+    from pipelines.tokenize import LanguageTokenizer
+
+    for source in recipe.sources:
+        if next(iter(matches(path.parent, source)), None) is None:
+            raise RecipeError(f"{path}: sources.{source.name}.path: there is no file at {path.parent / source.path}")
+    try:
+        LanguageTokenizer.load(path.parent / recipe.tokenize.tokenizer)
+    except UsageError as error:
+        raise RecipeError(f"{path}: tokenize.tokenizer: {error}") from error
+
+
+def _load_profiles(path: Path, recipe: Recipe) -> dict[str, Profile]:
+    from pipelines.quality.profiles import load_profile
+
+    kinds = {source.kind for source in recipe.sources}
+    stray = sorted(set(recipe.refine.profiles) - kinds)
+    if stray:
+        raise RecipeError(f"{path}: refine.profiles: no source is of kind {stray[0]!r}; {nearest(stray[0], kinds)}")
+    try:
+        return {
+            kind: load_profile(kind, [path.parent / "profiles"], recipe.refine.profiles.get(kind, {}))
+            for kind in sorted(kinds)
+        }
+    except UsageError as error:
+        raise RecipeError(f"{path}: {error}") from error

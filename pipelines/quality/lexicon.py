@@ -1,0 +1,51 @@
+"""Rules on words: does MeCab find a language in it? Shuffled characters, noise and keyword lists have words of another kind."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipelines.quality.text import Script, Text
+from pipelines.words import Pos
+from registry.names import rule
+
+
+@rule
+def unknown_ratio(doc: Text) -> float:
+    """Share of the words in Japanese script that the dictionary does not know."""
+    return doc.unknown / max(int(np.count_nonzero(doc.japanese)), 1)
+
+
+@rule
+def lone_kanji(doc: Text) -> float:
+    """Share of the kanji that are a word by themselves: 0.2 to 0.4 in Japanese, most of them once characters are shuffled."""
+    kanji = doc.script[doc.tokens.start] == Script.KANJI
+    lone = np.count_nonzero(kanji & (doc.tokens.end - doc.tokens.start == 1))
+    return float(lone) / max(doc.scripts[Script.KANJI], 1)
+
+
+@rule
+def mean_word(doc: Text) -> float:
+    """Mean length in characters of the words in Japanese script."""
+    lengths = (doc.tokens.end - doc.tokens.start)[doc.japanese]
+    return float(lengths.mean()) if len(lengths) else 0.0
+
+
+@rule
+def function_words(doc: Text) -> float:
+    """Share of particles and auxiliaries among the Japanese words of prose: what makes sentences of words. 0 without prose."""
+    pos = doc.tokens.pos[doc.japanese & doc.prose_words]
+    return float(np.count_nonzero((pos == Pos.PARTICLE) | (pos == Pos.AUXILIARY))) / max(len(pos), 1)
+
+
+@rule
+def noun_ratio(doc: Text) -> float:
+    """Share of nouns and names among the Japanese words of prose."""
+    pos = doc.tokens.pos[doc.japanese & doc.prose_words]
+    return float(np.count_nonzero((pos == Pos.NOUN) | (pos == Pos.NAME))) / max(len(pos), 1)
+
+
+@rule
+def symbol_words(doc: Text) -> float:
+    """Share of symbols and punctuation among the words of prose."""
+    pos = doc.tokens.pos[doc.prose_words]
+    return float(np.count_nonzero(pos >= Pos.SYMBOL)) / max(len(pos), 1)

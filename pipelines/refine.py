@@ -1,0 +1,123 @@
+"""Documents -> cleaned, measured, judged documents: normalize, privacy, blocks, words, rules, profile, sketch, in
+this order.
+
+In: a document as an extractor left it; its ``kind`` names the profile that judges it. Out: `Refined`, everything that
+later stages and the ledger need, for kept and rejected documents alike. One MeCab pass serves the rules and the sketch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+
+from pipelines.normalize import normalize
+from pipelines.privacy import mask
+from pipelines.quality import Text
+from pipelines.words import Analyzer
+from registry.errors import UnknownNameError, UsageError, nearest
+from registry.names import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from pipelines.blocks import Block
+    from pipelines.dedup.minhash import Signer, Sketch
+    from pipelines.quality import Profile
+    from registry.document import Document
+    from registry.ledger import Cut, Verdict
+
+Privacy = Literal["mask", "count", "off"]
+
+_steps: Registry[Any] = Registry("step")
+_steps(normalize)
+
+
+@dataclass(frozen=True, slots=True)
+class Refined:
+    """What became of one document."""
+
+    text: str
+    chars: int
+    words: int
+    measurements: dict[str, float]  # every rule's, and privacy_<type> and quality
+    verdict: Verdict | None  # None: it is kept, as far as this stage is concerned
+    cuts: list[Cut]  # of privacy, in characters of the normalised text
+    content: bytes  # 16 bytes, a hash of the text without white space: exact duplicates share it
+    sketch: Sketch
+
+
+class Refiner:
+    """Refines documents by one recipe. Built once per worker process; remembers nothing that could change a result."""
+
+    def __init__(
+        self,
+        *,
+        profiles: Mapping[str, Profile],
+        normalize: Mapping[str, Any],
+        privacy: str,
+        signer: Signer,
+        user_dictionary: Path | None,
+        blocks: Sequence[Block],
+    ) -> None:
+        """Load what the steps need.
+
+        Raises:
+            UsageError: an option of `normalize` or `privacy` is none, or the user dictionary cannot be used.
+        """
+        if privacy not in get_args(Privacy):
+            raise UsageError(f"privacy: there is no mode {privacy!r}; {nearest(str(privacy), get_args(Privacy))}")
+        self._profiles = profiles
+        self._normalize = _steps.check("normalize", normalize)
+        self._privacy = cast("Privacy", privacy)
+        self._signer = signer
+        self._analyzer = Analyzer(user_dictionary)
+        self._blocks = blocks
+
+    def refine(self, document: Document) -> Refined:
+        """What becomes of `document`, which stays as it is.
+
+        Raises:
+            InputError: ``rule_failed``: a rule could not measure it.
+            UnknownNameError: the document's kind has no profile.
+        """
+        profile = self._profile(document)
+        masked = mask(normalize(document.text, **self._normalize), mode=self._privacy)
+        changed = dataclasses.replace(document, text=masked.text, metadata=dict(document.metadata))
+        refused = self._refused(changed)
+        text = changed.text
+        words = self._analyzer.analyze(text)
+        doc = Text(text, words)
+        measurements = profile.measure(doc)
+        measurements |= {f"privacy_{type_}": float(count) for type_, count in masked.counts.items()}
+        measurements["quality"] = round(1.0 - measurements["unknown_ratio"], 2)
+        return Refined(
+            text=text,
+            chars=len(text),
+            words=len(words),
+            measurements=measurements,
+            verdict=refused or profile.judge(measurements),
+            cuts=masked.cuts,
+            content=_content(text),
+            sketch=self._signer.sketch(text, words.start, words.end),
+        )
+
+    def _profile(self, document: Document) -> Profile:
+        kind = str(document.metadata.get("kind", ""))
+        if kind not in self._profiles:
+            raise UnknownNameError(f"there is no profile for texts of kind {kind!r}; {nearest(kind, self._profiles)}")
+        return self._profiles[kind]
+
+    def _refused(self, document: Document) -> Verdict | None:
+        """The first verdict of a block; a block may change the document's text on the way."""
+        for block in self._blocks:
+            verdict = block.apply(document)
+            if verdict is not None:
+                return verdict
+        return None
+
+
+def _content(text: str) -> bytes:
+    return hashlib.blake2b("".join(text.split()).encode("utf-8", "surrogatepass"), digest_size=16).digest()

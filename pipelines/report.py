@@ -1,0 +1,125 @@
+"""Stage 6: what was written becomes the build, and the manifest says so last.
+
+In: the results of the write tasks. Out: documents/, ledger/, rejects/, shards/ and tokenizer/ in their final places,
+and manifest.json. The identity `inputs = kept + rejected + duplicates + failed` is checked before anything is put in
+place.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections import Counter
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.engine import Json
+from pipelines.inventory import Input
+from pipelines.stages import Run
+from pipelines.stages.write import SPLITS, tokenizer
+from registry.layout import PUBLISHED
+from registry.ledger import check_identity
+from registry.manifest import FileRecord, Manifest, SourceCount
+from registry.publish import place, replacing
+
+if TYPE_CHECKING:
+    from pipelines.preflight import Plan
+    from pipelines.quality.profiles import Profile
+
+_LIBRARIES = (
+    "datatrove", "fugashi", "lxml", "numba", "numpy", "pdfplumber", "pyarrow", "pypdfium2", "resiliparse", "scipy",
+    "tokenizers", "trafilatura", "unidic-lite",
+)  # fmt: skip
+
+
+def report(run: Run, fingerprint: str, inputs: list[Input], seen: int, results: list[Json]) -> Manifest:
+    """Publish a finished build. `seen` is how many documents and failures the extract stage counted."""
+    fates: Counter[str] = Counter()
+    for result in results:
+        for _, fate, count in result["fates"]:
+            fates[fate] += count
+    check_identity(seen, fates)
+    manifest = _manifest(run.plan, fingerprint, inputs, results)
+    fresh = run.layout.work / "publish"
+    shutil.rmtree(fresh, ignore_errors=True)
+    for result in results:
+        for name, file in result["files"].items():
+            place(run.layout.stage("write") / file["path"], fresh / name)
+    _copy_tokenizer(run.plan, fresh / "tokenizer")
+    run.layout.manifest.unlink(missing_ok=True)  # from here to the end of this function there is no build
+    for name in PUBLISHED:
+        shutil.rmtree(run.layout.root / name, ignore_errors=True)
+        if (fresh / name).exists():
+            (fresh / name).rename(run.layout.root / name)
+    shutil.rmtree(fresh, ignore_errors=True)
+    manifest.write(run.layout.manifest)
+    return manifest
+
+
+def _copy_tokenizer(plan: Plan, folder: Path) -> None:
+    """The tokenizer's JSON files, so that whoever has the shards has what made them."""
+    path = plan.folder / plan.recipe.tokenize.tokenizer
+    for file in [path] if path.is_file() else sorted(path.glob("*.json")):
+        with replacing(folder / file.name) as temporary:  # a copy: a link would let a user's edit reach the build
+            shutil.copyfile(file, temporary)
+
+
+def _manifest(plan: Plan, fingerprint: str, inputs: list[Input], results: list[Json]) -> Manifest:
+    lm = tokenizer(plan)
+    return Manifest(
+        name=plan.recipe.name,
+        version=metadata.version("corpus-foundry"),
+        fingerprint=fingerprint,
+        recipe=plan.recipe.model_dump(),
+        profiles={kind: _limits(profile) for kind, profile in plan.profiles.items()},
+        libraries={name: metadata.version(name) for name in _LIBRARIES},
+        tokenizer={"sha256": lm.digest, "vocabulary": lm.vocabulary_size, "dtype": str(lm.dtype)},
+        sources={source.name: _count(source, inputs, results) for source in plan.recipe.sources},
+        files=_files(results),
+    )
+
+
+def _limits(profile: Profile) -> dict[str, dict[str, Any]]:
+    """The thresholds of a profile in the order in which they judge."""
+    bounds = ("at_least", "at_most")
+    return {
+        limit.rule: {key: getattr(limit, key) for key in bounds if math.isfinite(getattr(limit, key))}
+        | {"because": limit.because}
+        for limit in profile.limits
+    }
+
+
+def _count(source: Any, inputs: list[Input], results: list[Json]) -> SourceCount:
+    own = [item for item in inputs if item.source == source.name]
+    fates: Counter[str] = Counter()
+    tokens: Counter[str] = Counter(dict.fromkeys(SPLITS, 0))
+    for result in results:
+        fates.update({fate: count for name, fate, count in result["fates"] if name == source.name})
+        tokens.update({split: count for name, split, count in result["tokens"] if name == source.name})
+    return SourceCount(
+        kind=source.kind,
+        licence=source.licence,
+        inputs=len(own),
+        bytes=sum(item.bytes for item in own),
+        fates=dict(sorted(fates.items())),
+        tokens=dict(sorted(tokens.items())),
+    )
+
+
+def _files(results: list[Json]) -> dict[str, FileRecord]:
+    return {
+        name: FileRecord(bytes=file["bytes"], sha256=file["sha256"], **result["shards"].get(name, {}))
+        for result in results
+        for name, file in sorted(result["files"].items())
+    }
+
+
+def remove_build(root: Path) -> None:
+    """Delete what a build made in `root`, and nothing else."""
+    for name in ("manifest.json", *PUBLISHED, ".work"):
+        path = root / name
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,121 @@
+"""The stages between the inventory and the report, each a pair: what is to do (in the driver), and how (in a worker).
+
+    extract.py      inputs -> packs of documents, keyed by content: an unchanged file is never read twice
+    refine.py       documents -> cleaned, measured, judged documents with their sketches
+    dedup.py        sketches -> which document duplicates which
+    write.py        everything -> parquet files, ledger and shards, in a fixed order
+
+A stage never asks "is this folder finished?" but "is there a record for this key?". Keys are fingerprints of the
+input's bytes, the options and the code, so a changed option, file or line of code does exactly that part again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.engine import Engine, Json, Task
+from pipelines.engine.progress import shown
+from pipelines.engine.records import read_record
+from pipelines.pack import Slice
+from registry.errors import StageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pipelines.preflight import Plan
+    from registry.layout import Layout
+
+Progress = Callable[[int], None]
+
+_SMALL_TASK = 256 << 10  # bytes: below this a task costs more to hand out than to do
+_LARGE_TASK = 64 << 20  # bytes: a failed task should not lose more work than this
+_SPREAD = 64  # tasks wanted of a corpus that is large enough for it
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a build: the plan, where it writes, who does the work and who watches."""
+
+    plan: Plan
+    changes: tuple[str, ...]
+    layout: Layout
+    engine: Engine
+    console: Console
+
+    @property
+    def recipe_spec(self) -> Json:
+        """What a worker needs to make the same plan."""
+        return {"recipe": str(self.plan.path.resolve()), "changes": list(self.changes)}
+
+    def perform(self, stage: str, function: str, tasks: Sequence[Task], unit: str) -> list[Json]:
+        """Results of `tasks` in their order; those that are on record already are not done again.
+
+        Raises:
+            StageError: some could not be done. The others are done and stay.
+        """
+        folder = self.layout.stage(stage)
+        missing = [task for task in tasks if read_record(folder, task.id) is None]
+        if missing:
+            options = self.plan.recipe.engine
+            with shown(self.console, stage, len(missing), sum(t.weight for t in missing), unit) as on_event:
+                outcomes = self.engine.run(
+                    function, missing, retries=options.retries, timeout=options.timeout, on_event=on_event
+                )
+            bad = [outcome for outcome in outcomes if outcome.status != "done"]
+            if bad:
+                raise StageError(
+                    f"{stage}: {len(bad)} of {len(tasks)} tasks could not be done: {bad[0].error}\n"
+                    f"What was done is kept; mend the cause and run the same command again. Logs: {self.layout.logs}"
+                )
+        return [self._result(folder, task) for task in tasks]
+
+    def _result(self, folder: Path, task: Task) -> Json:
+        result = read_record(folder, task.id)
+        if result is None:
+            raise StageError(f"{folder}: the record of a finished task has vanished; run the same command again")
+        return result
+
+
+def groups_on_record(folder: Path) -> dict[str, list[Slice]]:
+    """Slices by key, of every finished task whose outputs are still whole."""
+    known: dict[str, list[Slice]] = {}
+    for path in sorted(folder.glob("*.json")):
+        result = read_record(folder, path.stem)
+        if result is not None:
+            pack = str(folder / result["outputs"][0])
+            for key, slices in result["groups"]:
+                known[key] = [Slice(pack, *numbers) for numbers in slices]
+    return known
+
+
+def batches(items: Iterable[tuple[Any, int]]) -> Iterator[list[tuple[Any, int]]]:
+    """Cut (item, bytes) pairs into runs of about equal size; the cut depends on nothing but the pairs."""
+    pairs = list(items)
+    total = sum(size for _, size in pairs)
+    target = min(max(total // _SPREAD, _SMALL_TASK), _LARGE_TASK)
+    batch: list[tuple[Any, int]] = []
+    filled = 0
+    for item, size in pairs:
+        if batch and filled + size > target:
+            yield batch
+            batch, filled = [], 0
+        batch.append((item, size))
+        filled += size
+    if batch:
+        yield batch
+
+
+def slice_spec(piece: Slice) -> Json:
+    """A slice as plain data."""
+    return asdict(piece)
+
+
+def sweep(folder: Path, keep: Iterable[str]) -> None:
+    """Delete the outputs and records of `folder` that no longer serve: all but the packs (or task ids) in `keep`."""
+    names = {Path(name).name.partition(".")[0] for name in keep}
+    for path in sorted(folder.glob("*")):
+        if path.name.partition(".")[0] not in names:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,201 @@
+"""Stage 5: everything -> parquet files, ledger and shards.
+
+In: the refined rows in the order of the inventory, and the file of duplicates. Out, per task: one part of documents/,
+ledger/ and rejects/, and one shard per split. Tasks are cut by rows in that fixed order, so names and bytes depend on
+the corpus alone. A document goes to the validation split by a hash of its id, whatever else is in the corpus.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.engine import Json, Task
+from pipelines.engine.records import code_version, fingerprint
+from pipelines.pack import Slice, read_slices
+from pipelines.preflight import plan_once
+from pipelines.stages import Progress, Run, batches, slice_spec, sweep
+from pipelines.stages.refine import Unit
+from registry.ledger import ledger_schema, text_schema
+from registry.publish import replacing
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from pipelines.preflight import Plan
+    from pipelines.tokenize import LanguageTokenizer
+    from registry.shards import ShardWriter
+
+CODE = (
+    "pipelines.tokenize",
+    "pipelines.stages.write",
+    "registry.shards",
+    "registry.ledger",
+    "tokenizers==",
+    "pyarrow==",
+)
+_BATCH = 256  # documents encoded, and rows written, at a time
+SPLITS = ("train", "validation")
+
+
+def write(run: Run, refined: list[tuple[Unit, Slice]], duplicates: Path) -> list[Json]:
+    """The results of all tasks, in order; each names its files (relative to the stage's folder) and counts."""
+    folder = run.layout.stage("write")
+    options = [run.plan.recipe.tokenize.model_dump(), tokenizer(run.plan).digest, code_version(*CODE), duplicates.stem]
+    pieces = [((unit.key, piece), 3 * piece.size + 64 * piece.rows) for unit, piece in refined]
+    tasks = []
+    for number, batch in enumerate(batches(pieces)):
+        name = fingerprint(options, number, [key for (key, _), _ in batch])
+        slices = [slice_spec(piece) for (_, piece), _ in batch]
+        spec = {**run.recipe_spec, "number": number, "slices": slices, "duplicates": str(duplicates)}
+        tasks.append(Task(name, spec, str(folder), sum(piece["rows"] for piece in slices)))
+    results = run.perform("write", f"{__name__}:task", tasks, "documents")
+    sweep(folder, [task.id for task in tasks])
+    return results
+
+
+@cache
+def _load_tokenizer(path: str) -> LanguageTokenizer:
+    from pipelines.tokenize import LanguageTokenizer
+
+    return LanguageTokenizer.load(Path(path))
+
+
+def tokenizer(plan: Plan) -> LanguageTokenizer:
+    """The recipe's tokenizer, loaded once per process."""
+    return _load_tokenizer(str(plan.folder / plan.recipe.tokenize.tokenizer))
+
+
+def task(spec: Json, target: Path, progress: Progress) -> Json:
+    """Write one part of everything."""
+    plan = plan_once(spec["recipe"], tuple(spec["changes"]))
+    number = f"{spec['number']:05d}"
+    with ExitStack() as stack:
+        part = _Part(plan, stack, target, number)
+        duplicates = _duplicates(spec["duplicates"])
+        for rows in _rows([Slice(**piece) for piece in spec["slices"]]):
+            part.add([_settle(row, duplicates) for row in rows])
+            progress(len(rows))
+    return part.result()
+
+
+def _rows(slices: list[Slice]) -> Iterator[list[Json]]:
+    held: list[Json] = []
+    for batch in read_slices(slices):
+        held += batch.drop_columns(["content", "signature", "shingles"]).to_pylist()
+        while len(held) >= _BATCH:
+            yield held[:_BATCH]
+            held = held[_BATCH:]
+    if held:
+        yield held
+
+
+@cache
+def _duplicates(path: str) -> dict[str, Json]:
+    import pyarrow as pa
+
+    with pa.OSFile(path) as file:
+        return {row["id"]: row for row in pa.ipc.open_file(file).read_all().to_pylist()}
+
+
+def _settle(row: Json, duplicates: dict[str, Json]) -> Json:
+    """A refined row with its last word: whether it is a duplicate, and of what."""
+    row.update(duplicate_of="", similarity=None, tokens=0)
+    twin = duplicates.get(row["id"])
+    if twin is not None and row["fate"] == "kept":
+        row.update({**twin, "fate": "duplicate", "stage": "dedup"})
+    return row
+
+
+class _Part:
+    """The files of one task while they are written; those that stay empty are not made."""
+
+    def __init__(self, plan: Plan, stack: ExitStack, target: Path, number: str) -> None:
+        self.plan = plan
+        self.stack = stack
+        self.target = target
+        self.number = number
+        self.tokenizer = tokenizer(plan)
+        self.paths: dict[str, Path] = {}
+        self.writers: dict[str, Any] = {}
+        self.fates: Counter[tuple[str, str]] = Counter()
+        self.tokens: Counter[tuple[str, str]] = Counter()
+        self.shards: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
+
+    def add(self, rows: list[Json]) -> None:
+        """Tokenize what is kept, then write every row where it belongs."""
+        kept = [row for row in rows if row["fate"] == "kept"]
+        options = self.plan.recipe.tokenize
+        encoded = self.tokenizer.encode([row["text"] for row in kept], bos=options.bos, eos=options.eos)
+        for row, begin, end in zip(kept, encoded.offsets[:-1].tolist(), encoded.offsets[1:].tolist(), strict=True):
+            row["tokens"] = end - begin
+            self._add_tokens(row, encoded.ids[begin:end])
+        self._table("ledger", rows, ledger_schema())
+        self._table("documents", kept, text_schema())
+        self._table("rejects", [row for row in rows if row["fate"] in {"rejected", "duplicate"}], text_schema())
+        for row in rows:
+            self.fates[row["source"], row["fate"]] += 1
+
+    def _add_tokens(self, row: Json, ids: Any) -> None:
+        from pipelines.tokenize import is_validation
+
+        split = SPLITS[is_validation(row["id"], self.plan.recipe.tokenize.validation)]
+        self._shard(split).write(row["id"], row["source"], ids)
+        self.tokens[row["source"], split] += len(ids)
+        self.shards[split].update(rows=1, tokens=len(ids))
+
+    def _shard(self, split: str) -> ShardWriter:
+        from registry.shards import ShardWriter
+
+        if split not in self.writers:
+            path = self._path(f"shards/{split}", "arrow")
+            metadata = {"tokenizer": self.tokenizer.digest}
+            self.writers[split] = self.stack.enter_context(
+                ShardWriter(path, dtype=self.tokenizer.dtype, metadata=metadata)
+            )
+        writer: ShardWriter = self.writers[split]
+        return writer
+
+    def _table(self, folder: str, rows: list[Json], schema: pa.Schema) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if not rows:
+            return
+        if folder not in self.writers:
+            temporary = self.stack.enter_context(replacing(self._path(folder, "parquet")))
+            self.writers[folder] = self.stack.enter_context(pq.ParquetWriter(temporary, schema, compression="zstd"))
+        names = schema.names
+        plain_rows = [{name: row[name] for name in names} for row in rows]
+        self.writers[folder].write_table(pa.Table.from_pylist(plain_rows, schema))
+
+    def _path(self, folder: str, suffix: str) -> Path:
+        """`<task>.<folder with dots>.<suffix>` here; published as `<folder>/<number>.<suffix>`."""
+        path = self.target.with_name(f"{self.target.name}.{folder.replace('/', '.')}.{suffix}")
+        self.paths[f"{folder}/{self.number}.{suffix}"] = path
+        return path
+
+    def result(self) -> Json:
+        """Names, digests and counts, once all files are closed."""
+        return {
+            "outputs": [path.name for path in self.paths.values()],
+            "files": {
+                name: {"path": path.name, "bytes": path.stat().st_size, "sha256": _sha256(path)}
+                for name, path in sorted(self.paths.items())
+            },
+            "shards": {
+                f"shards/{split}/{self.number}.arrow": dict(count) for split, count in self.shards.items() if count
+            },
+            "fates": [[source, fate, count] for (source, fate), count in sorted(self.fates.items())],
+            "tokens": [[source, split, count] for (source, split), count in sorted(self.tokens.items())],
+        }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,187 @@
+"""Text -> its words: one MeCab pass whose arrays every later stage shares (rules, near-duplicates, vocabulary,
+statistics).
+
+In: any text. Out: `Words`, four arrays of n words: first and last character, class, and whether the dictionary knew it.
+MeCab itself writes byte positions and context ids as digits, and numpy reads a whole document's digits at once, so no
+Python object is made per word: 5.9 MB/s with the arrays, where fugashi's node objects alone give 4.7 and their
+features 0.9.
+
+MeCab stops at a NUL, refuses surrogates, and takes 270 bytes of memory for every byte of a line. So blind characters
+are blanked first, one for one, and lines are cut: at line ends, and long ones after 。 or at 4,096 characters.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from registry.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+LONGEST_PIECE = 4096  # characters that MeCab sees at once
+LONGEST_CACHED = 256  # characters; longer lines hardly ever come back
+CACHE_CHARACTERS = 1 << 20  # about 60 MB of a worker's memory when full
+
+_BLIND = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\xa0\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_LINE = re.compile(r"[^\n]+")
+_LONG = re.compile(rf"[^\n]{{0,{LONGEST_PIECE - 1}}}。|[^\n]{{1,{LONGEST_PIECE}}}")
+_FORMAT = r"-O '' -E '\n' -F '%ps\s%pe\s%phl\s' -U '%ps\s%pe\s-%phl\s'"  # "-" marks what the dictionary does not know
+
+
+class Pos(IntEnum):
+    """The class ids in `Words.pos`: UniDic's first part-of-speech column, with numerals and proper names told apart."""
+
+    OTHER = 0
+    NOUN = 1  # 名詞
+    NAME = 2  # 名詞-固有名詞
+    NUMBER = 3  # 名詞-数詞
+    PRONOUN = 4  # 代名詞
+    VERB = 5  # 動詞
+    ADJECTIVE = 6  # 形容詞, 形状詞
+    ADVERB = 7  # 副詞
+    ADNOMINAL = 8  # 連体詞
+    CONJUNCTION = 9  # 接続詞
+    INTERJECTION = 10  # 感動詞
+    AUXILIARY = 11  # 助動詞
+    PARTICLE = 12  # 助詞
+    AFFIX = 13  # 接頭辞, 接尾辞
+    SYMBOL = 14  # 記号: letters, marks
+    PUNCTUATION = 15  # 補助記号: kutoten, brackets
+
+
+_CLASS = {
+    "名詞": Pos.NOUN,
+    "名詞,固有名詞": Pos.NAME,
+    "名詞,数詞": Pos.NUMBER,
+    "代名詞": Pos.PRONOUN,
+    "動詞": Pos.VERB,
+    "形容詞": Pos.ADJECTIVE,
+    "形状詞": Pos.ADJECTIVE,
+    "副詞": Pos.ADVERB,
+    "連体詞": Pos.ADNOMINAL,
+    "接続詞": Pos.CONJUNCTION,
+    "感動詞": Pos.INTERJECTION,
+    "助動詞": Pos.AUXILIARY,
+    "助詞": Pos.PARTICLE,
+    "接頭辞": Pos.AFFIX,
+    "接尾辞": Pos.AFFIX,
+    "記号": Pos.SYMBOL,
+    "補助記号": Pos.PUNCTUATION,
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Words:
+    """The n words of `text`, in order: word i is ``text[start[i]:end[i]]``. White space belongs to none."""
+
+    text: str
+    start: NDArray[np.int32]  # (n,) first character
+    end: NDArray[np.int32]  # (n,) one past the last
+    pos: NDArray[np.uint8]  # (n,) a `Pos`
+    unknown: NDArray[np.bool_]  # (n,) not in the dictionary; true of Latin words and most numbers too
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def surfaces(self) -> list[str]:
+        """The words as strings."""
+        text = self.text
+        return [text[first:last] for first, last in zip(self.start.tolist(), self.end.tolist(), strict=True)]
+
+
+class Analyzer:
+    """MeCab with unidic-lite. One per process: it remembers short lines it has seen, within a bound."""
+
+    def __init__(self, user_dictionary: Path | None = None) -> None:
+        """Load the dictionary, and a compiled MeCab user dictionary on top of it.
+
+        Raises:
+            UsageError: the user dictionary is not there, or is not one.
+        """
+        import fugashi
+
+        arguments = _FORMAT
+        if user_dictionary is not None:
+            if not user_dictionary.is_file():
+                raise UsageError(f"there is no user dictionary {user_dictionary}")
+            arguments += f" -u {shlex.quote(str(user_dictionary))}"
+        try:
+            self._tagger = fugashi.Tagger(arguments)
+        except RuntimeError as error:
+            raise UsageError(f"{user_dictionary} is not a MeCab user dictionary for unidic-lite") from error
+        self._classes = _classes()
+        self._seen: dict[str, str] = {}
+        self._room = CACHE_CHARACTERS
+
+    def analyze(self, text: str) -> Words:
+        """The words of `text`; offsets count characters of `text` itself. Never raises because of what the text holds."""
+        clean = _SURROGATE.sub("\ufffd", _BLIND.sub(" ", text))
+        pieces = list(_pieces(clean))
+        found = [self._parse(piece) for _, piece in pieces]
+        digits = " ".join(filter(None, found))
+        triples = np.fromstring(digits, np.int32, sep=" ").reshape(-1, 3) if digits else np.empty((0, 3), np.int32)
+        start, end = _characters(clean, pieces, found, triples)
+        context = triples[:, 2]
+        return Words(text, start, end, self._classes[np.abs(context)], context < 0)
+
+    def _parse(self, piece: str) -> str:
+        """``first-byte end-byte ±context`` of each word of `piece`, as digits."""
+        known = self._seen.get(piece)
+        if known is not None:
+            return known
+        found: str = self._tagger.parse(piece).strip()
+        if len(piece) <= LONGEST_CACHED:
+            self._room -= len(piece)
+            if self._room < 0:
+                self._seen.clear()
+                self._room = CACHE_CHARACTERS - len(piece)
+            self._seen[piece] = found
+        return found
+
+
+def _pieces(text: str) -> Iterator[tuple[int, str]]:
+    for line in _LINE.finditer(text):
+        if line.end() - line.start() <= LONGEST_PIECE:
+            yield line.start(), line[0]
+        else:
+            yield from ((piece.start(), piece[0]) for piece in _LONG.finditer(text, line.start(), line.end()))
+
+
+def _characters(
+    text: str, pieces: list[tuple[int, str]], found: list[str], triples: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Byte positions within pieces as character positions within `text`."""
+    data = np.frombuffer(text.encode("utf-8") + b"\0", np.uint8)
+    leads = np.flatnonzero((data & 0xC0) != 0x80)  # the byte where each character begins
+    starts = np.fromiter((start for start, _ in pieces), np.int64, len(pieces))
+    counts = np.fromiter(((digits.count(" ") + 1) // 3 for digits in found), np.int64, len(found))
+    base = np.repeat(leads[starts], counts) if len(pieces) else np.empty(0, np.int64)
+    character = np.zeros(len(data), np.int32)
+    character[leads] = np.arange(len(leads), dtype=np.int32)
+    return character[base + triples[:, 0]], character[base + triples[:, 1]]
+
+
+@cache
+def _classes() -> NDArray[np.uint8]:
+    """The class of each of unidic-lite's left context ids (its posid is 1 for every word, so it tells nothing)."""
+    import unidic_lite
+
+    lines = Path(unidic_lite.DICDIR, "left-id.def").read_text(encoding="utf-8").splitlines()
+    classes = np.zeros(len(lines), np.uint8)
+    for line in lines:
+        number, _, feature = line.partition(" ")
+        first, second, *_ = feature.split(",")
+        classes[int(number)] = _CLASS.get(f"{first},{second}", _CLASS.get(first, Pos.OTHER))
+    return classes

@@ -1,0 +1,70 @@
+"""A domain is a folder: recipe.yaml, and what it needs beside it (rules.py, profiles/, words/, tokenizer/, sample/).
+
+In: what a user typed, a path or a name. Out: the recipe file. A domain's rules.py is code that the user wrote; it is
+loaded from its path under a private name, never through `sys.path`, so that it cannot shadow anything.
+"""
+
+from __future__ import annotations
+
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+from registry.errors import RecipeError, UsageError, nearest
+
+SHIPPED = Path(__file__).parent / "domains"
+RECIPE = "recipe.yaml"
+
+
+def shipped() -> list[str]:
+    """Names of the domains that come with the package."""
+    return sorted(folder.parent.name for folder in SHIPPED.glob(f"*/{RECIPE}"))
+
+
+def find_recipe(name: str) -> Path:
+    """The recipe file that `name` means: a file, a folder that holds a recipe.yaml, or a shipped domain.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    path = Path(name).expanduser()
+    if path.is_file():
+        return path
+    if (path / RECIPE).is_file():
+        return path / RECIPE
+    if path.is_dir():
+        raise UsageError(f"{name}: this folder holds no {RECIPE}; `corpus new NAME --files {name}` makes one for it")
+    if name in shipped():
+        return SHIPPED / name / RECIPE
+    if path.suffix in {".yaml", ".yml"} or len(path.parts) > 1:
+        raise UsageError(f"{name}: no such recipe")
+    raise UsageError(f"there is no recipe file, folder or domain {name!r}; {nearest(name, shipped())}")
+
+
+def load_rules(folder: Path) -> None:
+    """Run the folder's rules.py, if it has one, so that its rules are registered.
+
+    Raises:
+        RecipeError: it does not run; the message says where it stopped.
+    """
+    path = folder / "rules.py"
+    if not path.is_file():
+        return
+    spec = spec_from_file_location(f"corpus_domain_{folder.name}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    try:
+        spec.loader.exec_module(module_from_spec(spec))
+    except UsageError:
+        raise
+    except Exception as error:
+        line = getattr(error, "lineno", None) or _line_in(error, path)
+        raise RecipeError(f"{path}:{line}: {type(error).__name__}: {error}") from error
+
+
+def _line_in(error: BaseException, path: Path) -> int:
+    trace, line = error.__traceback__, 0
+    while trace is not None:
+        if Path(trace.tb_frame.f_code.co_filename) == path:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line

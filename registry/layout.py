@@ -1,0 +1,79 @@
+"""Every path inside a build folder, in one place.
+
+BUILD/
+  manifest.json              what the build is made of; written last, so a folder without it is not a build yet
+  documents/*.parquet        kept text, metadata, measurements
+  ledger/*.parquet           one row per document ever seen
+  rejects/*.parquet          the text of what was not kept
+  shards/{train,validation}/*.arrow
+  tokenizer/                 a copy of the tokenizer that the shards were made with
+  .work/                     resumable intermediates; safe to delete
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+PUBLISHED = ("documents", "ledger", "rejects", "shards", "tokenizer")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The paths of one build folder."""
+
+    root: Path
+
+    @property
+    def manifest(self) -> Path:
+        """What the build was made of and made; the last file to be written."""
+        return self.root / "manifest.json"
+
+    @property
+    def documents(self) -> Path:
+        """Parquet files of the kept documents."""
+        return self.root / "documents"
+
+    @property
+    def ledger(self) -> Path:
+        """Parquet files with one row per document ever seen."""
+        return self.root / "ledger"
+
+    @property
+    def rejects(self) -> Path:
+        """Parquet files with the text of what was not kept."""
+        return self.root / "rejects"
+
+    @property
+    def shards(self) -> Path:
+        """Folders `train` and `validation` of Arrow files."""
+        return self.root / "shards"
+
+    @property
+    def tokenizer(self) -> Path:
+        """The tokenizer that the shards were made with."""
+        return self.root / "tokenizer"
+
+    @property
+    def work(self) -> Path:
+        """Intermediates that an interrupted build goes on from."""
+        return self.root / ".work"
+
+    @property
+    def owner(self) -> Path:
+        """Names the recipe that this folder belongs to, from the first moment on."""
+        return self.work / "build.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one process that may write here."""
+        return self.work / "lock"
+
+    @property
+    def logs(self) -> Path:
+        """What workers and parsers printed."""
+        return self.work / "logs"
+
+    def stage(self, name: str) -> Path:
+        """The intermediates of one stage: `<task>.json` records beside the outputs they name."""
+        return self.work / name

@@ -1,0 +1,118 @@
+"""The ledger: one row per document ever seen: its fate, and which value against which threshold decided it.
+
+    inputs = kept + rejected + duplicates + failed
+
+holds over its rows, is checked at the end of every build, and is why nothing can be lost silently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from registry.errors import RecordError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FATES = ("kept", "rejected", "duplicate", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Why a document was not kept: `value` of `rule` in `stage` fell on the wrong side of `threshold`."""
+
+    stage: str
+    rule: str
+    value: float
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A span that was removed or masked: characters [start, end) of the text that `stage` received. Never the value."""
+
+    stage: str
+    rule: str
+    start: int
+    end: int
+
+
+def ledger_schema() -> pa.Schema:
+    """Columns of the ledger. `stage`, `rule`, `value`, `threshold` are set where a rule rejected the document."""
+    import pyarrow as pa
+
+    names = [
+        "id",
+        "source",
+        "uri",
+        "part",
+        "kind",
+        "media_type",
+        "sha256",
+        "title",
+        "date",
+        "licence",
+        "fate",
+        "stage",
+        "rule",
+    ]
+    return pa.schema(
+        [
+            *(pa.field(name, pa.string()) for name in names),
+            pa.field("value", pa.float64()),
+            pa.field("threshold", pa.float64()),
+            pa.field("duplicate_of", pa.string()),
+            pa.field("similarity", pa.float64()),
+            pa.field("error", pa.string()),
+            *(pa.field(name, pa.int64()) for name in ("chars", "words", "tokens")),
+            pa.field("measurements", pa.map_(pa.string(), pa.float64())),
+            pa.field("cuts", cuts_type()),
+        ]
+    )
+
+
+def cuts_type() -> pa.DataType:
+    """A list of spans: stage, rule, start, end."""
+    import pyarrow as pa
+
+    span = [("stage", pa.string()), ("rule", pa.string()), ("start", pa.int32()), ("end", pa.int32())]
+    return pa.list_(pa.struct([pa.field(name, kind) for name, kind in span]))
+
+
+def text_schema() -> pa.Schema:
+    """Columns of documents/ and rejects/: the ledger's without the spans, the format's own facts, and the text."""
+    import pyarrow as pa
+
+    kept = [field for field in ledger_schema() if field.name != "cuts"]
+    return pa.schema(
+        [*kept, pa.field("metadata", pa.map_(pa.string(), pa.string())), pa.field("text", pa.large_string())]
+    )
+
+
+def rows(folder: Path, **equal: str) -> Iterator[dict[str, Any]]:
+    """Rows of the parquet files in `folder` (ledger, documents or rejects) whose columns equal what is given.
+
+    Raises:
+        RecordError: a file is damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    filters = [(column, "=", value) for column, value in equal.items()] or None
+    for path in sorted(folder.glob("*.parquet")):
+        try:
+            table = pq.read_table(path, filters=filters)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise RecordError(f"{path} is damaged ({error}); build again") from None
+        for row in table.to_pylist():
+            yield {name: dict(value) if name in {"measurements", "metadata"} else value for name, value in row.items()}
+
+
+def check_identity(seen: int, fates: Mapping[str, int]) -> None:
+    """Raise RecordError unless every document that was seen has exactly one fate."""
+    told = sum(fates.get(fate, 0) for fate in FATES)
+    if seen != told or set(fates) - set(FATES):
+        raise RecordError(f"the ledger does not add up: {seen} documents were seen, {told} have a fate: {dict(fates)}")

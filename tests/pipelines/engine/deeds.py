@@ -1,0 +1,48 @@
+"""Tasks for the engine's tests: functions that a worker imports by name."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+
+def double(spec: dict[str, Any], target: Path, progress: Any) -> dict[str, Any]:
+    output = target.with_suffix(".txt")
+    output.write_text(str(2 * spec["number"]))
+    progress(1)
+    return {"outputs": [output.name], "number": 2 * spec["number"]}
+
+
+def raises(spec: dict[str, Any], target: Path, progress: Any) -> dict[str, Any]:
+    if spec["number"] == 3:
+        raise ValueError("planned")
+    return double(spec, target, progress)
+
+
+def dies_once(spec: dict[str, Any], target: Path, progress: Any) -> dict[str, Any]:
+    marker = target.with_suffix(".died")
+    if spec["number"] == 3 and not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return double(spec, target, progress)
+
+
+def dies_always(spec: dict[str, Any], target: Path, progress: Any) -> dict[str, Any]:
+    if spec["number"] == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return double(spec, target, progress)
+
+
+def hangs(spec: dict[str, Any], target: Path, progress: Any) -> dict[str, Any]:
+    if spec["number"] == 3:
+        time.sleep(60)
+    return double(spec, target, progress)
+
+
+def sleeps(spec: dict[str, Any], target: Path, progress: Any) -> dict[str, Any]:
+    target.with_suffix(".pid").write_text(str(os.getpid()))
+    time.sleep(60)
+    return {}

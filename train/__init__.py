@@ -1,0 +1,1 @@
+"""Shards -> checkpoint. So far: shards -> batches (stream.py)."""
