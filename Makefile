@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: demo test test-all check bench clean
+.PHONY: demo test test-all check docs bench clean
 
 # Rebuilt when what is installed should change. uv or pip, whichever is there: pip comes with Python.
 .venv/ready: pyproject.toml constraints.txt
@@ -28,6 +28,9 @@ check: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: .venv/ready
+	$(BIN)/python -m corpus.reference docs
 
 bench: .venv/ready
 	$(BIN)/python benchmarks/build.py

@@ -62,11 +62,12 @@ class Plan:
         )
 
     def _blocks(self) -> list[Block]:
-        from pipelines.blocks import load_block
+        named = [item for block in self.recipe.refine.blocks for item in block.items()]
+        if not named:
+            return []
+        from pipelines.blocks import load_block  # datatrove takes half a second to import
 
-        return [
-            load_block(path, options or {}) for block in self.recipe.refine.blocks for path, options in block.items()
-        ]
+        return [load_block(path, options or {}) for path, options in named]
 
     def _signer(self) -> Signer:
         from pipelines.dedup.minhash import Signer

@@ -92,7 +92,7 @@ class Refiner:
         doc = Text(text, words)
         measurements = profile.measure(doc)
         measurements |= {f"privacy_{type_}": float(count) for type_, count in masked.counts.items()}
-        measurements["quality"] = round(1.0 - measurements["unknown_ratio"], 2)
+        measurements["quality"] = round(1.0 - doc.unknown / max(int(doc.japanese.sum()), 1), 2)
         return Refined(
             text=text,
             chars=len(text),

@@ -1,8 +1,8 @@
 """Shards: Arrow IPC stream files of token rows, written once and read memory-mapped.
 
 A row is a document: ``id`` string, ``source`` string, ``input_ids`` list<uint16 | uint32>, ``length`` int32. Record
-batches hold about a million tokens, uncompressed, so a reader works on the file's own pages: random sequences of 2,048
-tokens come at 131 million tokens a second, where a raw memory-mapped .bin gives 139 and Hugging Face datasets 60.
+batches hold about a million tokens, uncompressed, so a reader works on the file's own pages: a random document comes in
+1.5 us, and this layout was read at 0.94 of the rate of a raw memory-mapped .bin, twice that of Hugging Face datasets.
 `datasets.Dataset.from_file` reads the stream format only, not the IPC file format, hence the choice.
 
 Needs pyarrow and numpy alone. Same rows, same bytes.
@@ -174,7 +174,7 @@ class Shards:
         return (self[i] for i in range(len(self)))
 
     def input_ids(self, index: int) -> Tokens:
-        """The tokens of one document, without its id and source: 2 us."""
+        """The tokens of one document, without its id and source."""
         return _tokens(*self._locate(index))
 
     def _locate(self, index: int) -> tuple[_Batch, int]:
@@ -201,13 +201,13 @@ def _split_folder(folder: Path, split: str) -> Path:
 def _open(path: Path) -> list[_Batch]:
     """The batches of a shard, checked: complete, of the right columns, offsets in bounds."""
     try:
-        source = pa.memory_map(str(path))
-        if source.size() < len(END) or source.read_at(len(END), source.size() - len(END)) != END:
-            raise RecordError(f"{path} is cut off or not an Arrow stream")
-        stream = pa.ipc.open_stream(source)
-        if not any(stream.schema.equals(schema(dtype)) for dtype in ("uint16", "uint32")):
-            raise RecordError(f"{path} has other columns than a shard: {', '.join(stream.schema.names)}")
-        return [_checked(path, batch) for batch in stream]
+        with pa.memory_map(str(path)) as source:  # the mapping lives as long as the arrays; the file handle need not
+            if source.size() < len(END) or source.read_at(len(END), source.size() - len(END)) != END:
+                raise RecordError(f"{path} is cut off or not an Arrow stream")
+            stream = pa.ipc.open_stream(source)
+            if not any(stream.schema.equals(schema(dtype)) for dtype in ("uint16", "uint32")):
+                raise RecordError(f"{path} has other columns than a shard: {', '.join(stream.schema.names)}")
+            return [_checked(path, batch) for batch in stream]
     except (pa.ArrowException, OSError) as error:
         raise RecordError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
 

@@ -2,7 +2,8 @@
 
 Every epoch shuffles the documents anew and lays them end to end; sequence k is the tokens from k * length on. So there
 is no state to save: to resume is to ask for the next index, whatever the batch size or the number of workers was. What
-an epoch needs is where its documents end, 8 bytes each (0.2 s for a million documents), and the last one used is kept.
+an epoch needs is the order of its documents and where they end, 16 bytes and 0.07 us for each; the last one is kept.
+Sequences of 2,048 tokens come at 86 million tokens a second, a thousand times what a GPU takes.
 
 A sequence says where its documents begin, so that no attention crosses from one to another.
 """

@@ -2,8 +2,8 @@
 
 In: numba types and a function of arrays and numbers. Out: the compiled function. One signature per function, so that
 every process that compiles it at the same moment writes the same code, and none can load another's variant. Arrays are
-taken as read-only, which accepts writable ones too. Importing all kernels of this room takes 3 s of compilation once
-and 0.5 s (most of it numba itself) from the cache; where no folder for a cache is writable, every process compiles.
+taken as read-only, which accepts writable ones too. Compiling all kernels of this room takes 2 s once; from the cache
+they load in 0.1 s, after the 0.6 s of numba itself. Where no folder for a cache is writable, each process compiles.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class _Ranked:
         return found
 
 
-def find_duplicates(  # noqa: PLR0913 - one array per column
+def find_duplicates(
     contents: NDArray[Any],
     signatures: NDArray[np.uint32],
     shingles: NDArray[np.uint32],

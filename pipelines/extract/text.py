@@ -55,7 +55,7 @@ def extract_text(raw: Raw, *, ruby: Ruby = "drop") -> Iterator[Part | Failure]:
 
 
 def read_text(text: str, *, ruby: Ruby = "drop") -> Part:
-    """Text that is decoded already, with line ends as \\n."""
+    """Text that is decoded already, its lines ended as in Unix."""
     if is_aozora(text):
         return _read_aozora(text, ruby)
     text, metadata = _front_matter(text)
@@ -100,7 +100,7 @@ def _read_aozora(text: str, ruby: Ruby) -> Part:
 
 def _names(lines: list[str]) -> dict[str, str]:
     """The lines under the title: subtitles, then the author, then whoever translated or edited."""
-    names = {}
+    names: dict[str, str] = {}
     while len(lines) > 1 and re.search(r"[訳編]$", lines[-1]):
         names.setdefault("translator", lines.pop())
     if lines:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipelines.quality.lexicon import FEW
 from pipelines.quality.text import Script, Text
 from registry.names import rule
 
@@ -38,9 +39,12 @@ def mojibake(doc: Text) -> float:
 
 @rule
 def rare_kanji(doc: Text) -> float:
-    """Share of the kanji outside JIS level 1, the 2,965 common ones: 0.01 today, 0.1 in old spelling, 0.5 in mojibake."""
+    """Share of the kanji outside JIS level 1, the 2,965 common ones: 0.01 today, 0.1 in old spelling, 0.5 in mojibake.
+
+    Of 50 kanji at least, even where there are fewer: one rare name is no damage.
+    """
     kanji = doc.codes[doc.script == Script.KANJI]
-    return float(np.count_nonzero(~_common()[np.minimum(kanji, 0xFFFF)])) / max(len(kanji), 1)
+    return float(np.count_nonzero(~_common()[np.minimum(kanji, 0xFFFF)])) / max(len(kanji), FEW)
 
 
 @cache

@@ -86,7 +86,7 @@ def test_a_real_tokenizer_gives_its_own_ids(llm_jp, shared_data):
     texts = [path.read_text(encoding="utf-8")[:20_000] for path in files]
     eos = bare.token_to_id("<EOD|LLM-jp>")
     encoded = tokenizer.encode(texts, bos=False, eos=True)
-    assert rows(encoded) == [encoding.ids + [eos] for encoding in bare.encode_batch(texts, add_special_tokens=False)]
+    assert rows(encoded) == [[*encoding.ids, eos] for encoding in bare.encode_batch(texts, add_special_tokens=False)]
     assert (tokenizer.dtype, tokenizer.vocabulary_size) == ("uint16", 48586)
     assert tokenizer.digest == hashlib.sha256((llm_jp / "tokenizer.json").read_bytes()).hexdigest()
     assert (tokenizer.eos, tokenizer.bos) == (eos, bare.token_to_id("<s|LLM-jp>"))
@@ -122,7 +122,7 @@ def test_an_eos_that_the_tokenizer_has_not_is_refused_only_when_asked_for(tmp_pa
     byte_level().save(str(tmp_path / "tokenizer.json"))
     tokenizer = LanguageTokenizer.load(tmp_path / "tokenizer.json")
     assert tokenizer.encode(["a"], bos=False, eos=False).ids.size == 1
-    with pytest.raises(UsageError, match="EOS.*tokenizer_config.json"):
+    with pytest.raises(UsageError, match=r"EOS.*tokenizer_config\.json"):
         tokenizer.encode(["a"], bos=False, eos=True)
     (tmp_path / "tokenizer_config.json").write_text('{"eos_token": "<gone>"}')
     with pytest.raises(UsageError, match="EOS"):
@@ -172,7 +172,4 @@ def test_the_split_is_by_id_alone_and_about_the_fraction():
     assert set(held) <= {name for name in ids if is_validation(name, 0.1)}
     assert not any(is_validation(name, 0.0) for name in ids)
     assert all(is_validation(name, 1.0) for name in ids)
-    assert held[:3] == [f"{i:032x}" for i in HELD]
-
-
-HELD = [0, 0, 0]
+    assert held[:3] == [f"{i:032x}" for i in (6, 36, 52)]  # and so it stays

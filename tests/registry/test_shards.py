@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import tempfile
@@ -69,6 +70,15 @@ def test_rows_slices_and_the_last_come_by_number(tmp_path):
             shards[outside]
 
 
+def test_open_shards_hold_no_file_handles(tmp_path):
+    for number in range(20):
+        write(tmp_path / f"{number:03}.arrow")
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    shards = Shards(tmp_path)
+    assert len(list(Path("/proc/self/fd").iterdir())) - before < 20
+    assert plain(shards) == ROWS * 20
+
+
 def test_tokens_are_views_of_the_file(tmp_path):
     shards = Shards(write(tmp_path / "000.arrow").parent)
     tokens = shards[0].input_ids
@@ -114,9 +124,9 @@ def test_batches_are_bounded(tmp_path, monkeypatch):
 
 
 def test_an_exception_leaves_nothing(tmp_path):
-    with pytest.raises(RuntimeError), ShardWriter(tmp_path / "000.arrow", dtype="uint16") as writer:
+    with contextlib.suppress(RuntimeError), ShardWriter(tmp_path / "000.arrow", dtype="uint16") as writer:
         writer.write("a", "s", np.arange(9))
-        assert not (tmp_path / "000.arrow").exists()
+        assert [path.name for path in tmp_path.iterdir()] == [".000.arrow.part"]
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
 
@@ -131,7 +141,7 @@ def test_what_a_killed_writer_left_is_not_read_and_is_overwritten(tmp_path):
 
 @pytest.mark.parametrize("ids", [[65536], [-1]])
 def test_tokens_that_do_not_fit_are_refused(tmp_path, ids):
-    with pytest.raises(RecordError, match="d9.*uint16"), ShardWriter(tmp_path / "0.arrow", dtype="uint16") as writer:
+    with pytest.raises(RecordError, match=r"d9.*uint16"), ShardWriter(tmp_path / "0.arrow", dtype="uint16") as writer:
         writer.write("d9", "s", np.array(ids))
     assert list(tmp_path.iterdir()) == []
 
@@ -155,10 +165,11 @@ def test_damage_is_refused_or_at_least_harmless(tmp_path):
         damaged[place] ^= 1 << int(generator.integers(0, 8))
         path.write_bytes(damaged)
         try:
-            assert len(plain(Shards(tmp_path))) <= 50
+            read = plain(Shards(tmp_path))
         except RecordError as error:
-            assert "000.arrow" in str(error)
-            refused += 1
+            refused += "000.arrow" in str(error)
+            continue
+        assert len(read) <= 50
     assert refused > 30
 
 

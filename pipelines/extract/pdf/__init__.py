@@ -30,7 +30,9 @@ GARBLED = 0.3  # share of glyphs without a meaning, above which a text is not on
 
 
 @extractor("pdf")
-def extract_pdf(raw: Raw, *, ruby: Literal["drop", "keep"] = "drop", passwords: list[str] | None = None, most_pages: int = 5000) -> Iterator[Part | Failure]:
+def extract_pdf(
+    raw: Raw, *, ruby: Literal["drop", "keep"] = "drop", passwords: list[str] | None = None, most_pages: int = 5000
+) -> Iterator[Part | Failure]:
     """The text of a PDF as Markdown.
 
     Args:
@@ -42,12 +44,12 @@ def extract_pdf(raw: Raw, *, ruby: Literal["drop", "keep"] = "drop", passwords: 
     from pipelines.extract.pdf.document import read
 
     try:
-        yield _part(read(raw.path, passwords=passwords or [], keep_ruby=ruby == "keep", most_pages=most_pages), raw)
+        yield _part(read(raw.path, passwords=passwords or [], keep_ruby=ruby == "keep", most_pages=most_pages))
     except InputError as error:
         yield Failure(error.reason, error.detail)
 
 
-def _part(reading: Reading, raw: Raw) -> Part:
+def _part(reading: Reading) -> Part:
     if not reading.glyphs:
         raise InputError("no_text_layer", f"{reading.pages} pages, none with text; an OCR tool can add it")
     if reading.undecodable > GARBLED * reading.glyphs:

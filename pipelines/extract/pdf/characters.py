@@ -1,7 +1,8 @@
 """What a PDF's character codes stand for: radicals become ideographs, ligatures letters, and damage is counted.
 
-In: code points as the font's map gives them. Out: text for people. Chromium and Skia map 日 to U+2F47 (a Kangxi radical):
-361 of them in one 10,000-character report, and NFKC leaves the other block (⺠ ⻑ ⻄) as it is, so the table is our own.
+In: code points as the font's map gives them. Out: text for people. Chromium and Skia map 日 to U+2F47, a Kangxi
+radical: 361 of them in one 10,000-character report. NFKC leaves the other block (⺠ ⻑ ⻄) as it is, so the table is
+our own.
 """
 
 from __future__ import annotations
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
+Ranges = tuple[tuple[int, int], ...]
+CJK: Ranges = ((0x2E80, 0x9FFF), (0xF900, 0xFAFF), (0xFF00, 0xFFEF), (0x20000, 0x3FFFF))
+KANA: Ranges = ((0x3041, 0x30FF), (0xFF66, 0xFF9F))
+SPACES: Ranges = (
+    (0x01, 0x01), (0x03, 0x20), (0xA0, 0xA0), (0xAD, 0xAD), (0x2000, 0x200F), (0x3000, 0x3000), (0xFEFF, 0xFEFF),
+)  # fmt: skip
+UNDECODABLE: Ranges = ((0, 0), (0xE000, 0xF8FF), (0xFFFD, 0xFFFD), (0xF0000, 0x10FFFF))  # U+FFFD and private use
 REPLACEMENT = 0xFFFD
 HYPHEN = 0x2D
 LINE_END_HYPHENS = (0x02, 0x2010, 0xFFFE)  # PDFium writes U+0002 or U+FFFE for a hyphen that ends a line
@@ -34,32 +42,38 @@ def translation() -> dict[int, str]:
     return radicals() | {ord(ligature): letters for ligature, letters in LIGATURES.items()}
 
 
+def among(codes: NDArray[np.uint32], ranges: Ranges) -> NDArray[np.bool_]:
+    """Which code points lie in one of the ranges, ends included."""
+    found = np.zeros(codes.shape, np.bool_)
+    for first, last in ranges:
+        found |= (codes >= first) & (codes <= last)
+    return found
+
+
 def is_cjk(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
-    """Which code points are set solid, without spaces: kana, ideographs, their punctuation and full-width forms."""
-    return (
-        ((codes >= 0x2E80) & (codes <= 0x9FFF))
-        | ((codes >= 0xF900) & (codes <= 0xFAFF))
-        | ((codes >= 0xFF00) & (codes <= 0xFFEF))
-        | ((codes >= 0x20000) & (codes <= 0x3FFFF))
-    )
+    """Which code points are set solid, without spaces."""
+    return among(codes, CJK)
 
 
 def is_cjk_char(character: str) -> bool:
     """`is_cjk` for one character."""
     code = ord(character)
-    return (
-        0x2E80 <= code <= 0x9FFF or 0xF900 <= code <= 0xFAFF or 0xFF00 <= code <= 0xFFEF or 0x20000 <= code <= 0x3FFFF
-    )
+    return any(first <= code <= last for first, last in CJK)
 
 
 def is_kana(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
     """Which code points are hiragana, katakana or the marks that go with them."""
-    return ((codes >= 0x3041) & (codes <= 0x30FF)) | ((codes >= 0xFF66) & (codes <= 0xFF9F))
+    return among(codes, KANA)
+
+
+def is_space(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    """Which code points leave no ink."""
+    return among(codes, SPACES)
 
 
 def undecodable(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
-    """Which code points say nothing: no mapping, U+FFFD, private use (a font's own numbering)."""
-    return (codes == 0) | (codes == REPLACEMENT) | ((codes >= 0xE000) & (codes <= 0xF8FF)) | (codes >= 0xF0000)
+    """Which code points say nothing to a reader."""
+    return among(codes, UNDECODABLE)
 
 
 def repaired(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:

@@ -11,7 +11,7 @@ The page is a raster of half an em for this: 120 x 170 cells, which numpy scans 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -20,14 +20,24 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from pipelines.extract.pdf.tables import Box
-
-BoxType = TypeVar("BoxType", bound="Box")
 
 LINES = 3  # of text, on each side of a gutter
 WIDE = 9.0  # em: the median width of a column's lines, so that the columns of an unruled table are no columns of text
 FULL_WIDE, FULL = 5.0, 0.6  # narrower ones count where this share of their lines reaches the same edge
 FINE = 0.5  # em: of the raster
+
+
+class Box(Protocol):
+    """Anything that takes up room on a page: its sides in points, and the size of its type."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    size: float
+
+
+BoxType = TypeVar("BoxType", bound=Box)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +66,25 @@ def _regions(boxes: list[BoxType], x0: float, x1: float) -> list[Region[BoxType]
     below = [b for b, y in middle if y > bottom]
     left = [b for b, y in middle if top <= y <= bottom and (b.x0 + b.x1) / 2 < x]
     right = [b for b, y in middle if top <= y <= bottom and (b.x0 + b.x1) / 2 >= x]
-    sides = _regions(left, min(b.x0 for b in left), max(b.x1 for b in left)) + _regions(right, min(b.x0 for b in right), max(b.x1 for b in right))
+    sides = _regions(left, min(b.x0 for b in left), max(b.x1 for b in left)) + _regions(
+        right, min(b.x0 for b in right), max(b.x1 for b in right)
+    )
     return _regions(above, x0, x1) + sides + _regions(below, x0, x1)
 
 
 def _gutter(boxes: list[BoxType]) -> tuple[float, float, float] | None:
-    """x of the best gutter and the y range that it runs through, or None."""
+    """The x of the best gutter and the y range that it runs through, or None."""
     edges = np.array([(b.x0, b.y0, b.x1, b.y1) for b in boxes])
     em = float(np.median([b.size for b in boxes]))
     cell = max(FINE * em, 1.0)
     middle = (edges[:, :2] + edges[:, 2:]) / 2
     best, best_score = None, 0.0
     for column, first, last in _free_strips(edges, cell):
-        x, top, bottom = edges[:, 0].min() + (column + 0.5) * cell, edges[:, 1].min() + first * cell, edges[:, 1].min() + last * cell
+        x, top, bottom = (
+            edges[:, 0].min() + (column + 0.5) * cell,
+            edges[:, 1].min() + first * cell,
+            edges[:, 1].min() + last * cell,
+        )
         within = (middle[:, 1] >= top) & (middle[:, 1] <= bottom)
         left, right = within & (middle[:, 0] < x), within & (middle[:, 0] >= x)
         score = min(left.sum(), right.sum())
@@ -91,7 +107,8 @@ def _free_strips(edges: NDArray[np.float64], cell: float) -> list[tuple[int, int
     low = edges.min(axis=0)
     at = (edges - low[[0, 1, 0, 1]]) / cell
     covered = np.zeros((int(at[:, 3].max()) + 2, int(at[:, 2].max()) + 2), bool)
-    for x0, y0, x1, y1 in np.round(at + [0, 0.3, 0, -0.3]).astype(int).tolist():
+    at[:, 1::2] += 0.3, -0.3
+    for x0, y0, x1, y1 in np.round(at).astype(int).tolist():
         covered[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)] = True
     rows = np.arange(len(covered))[:, None]
     length = rows - np.maximum.accumulate(np.where(covered, rows, -1), axis=0)

@@ -43,7 +43,9 @@ class Reading:
         return starts
 
 
-def read(path: Path, *, passwords: Sequence[str], keep_ruby: bool, most_pages: int, last_page: int | None = None) -> Reading:
+def read(
+    path: Path, *, passwords: Sequence[str], keep_ruby: bool, most_pages: int, last_page: int | None = None
+) -> Reading:
     """Read a PDF file, to `last_page` where that is given.
 
     Raises:
@@ -53,7 +55,10 @@ def read(path: Path, *, passwords: Sequence[str], keep_ruby: bool, most_pages: i
     try:
         if len(document) > most_pages:
             raise InputError("too_large", f"{len(document)} pages, at most {most_pages} are read")
-        pages = [_page(document, number, keep_ruby=keep_ruby) for number in range(1, min(len(document), last_page or len(document)) + 1)]
+        pages = [
+            _page(document, number, keep_ruby=keep_ruby)
+            for number in range(1, min(len(document), last_page or len(document)) + 1)
+        ]
         title = document.get_metadata_value("Title").strip()
     finally:
         document.close()
@@ -85,4 +90,6 @@ def _opened(path: Path, passwords: Sequence[str]) -> pypdfium2.PdfDocument:
             if len(document) == 0:
                 raise InputError("broken", "no pages")
             return document
-    raise InputError("encrypted", "it needs a password" if not passwords else f"none of {len(passwords)} passwords opens it")
+    raise InputError(
+        "encrypted", "it needs a password" if not passwords else f"none of {len(passwords)} passwords opens it"
+    )

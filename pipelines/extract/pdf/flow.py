@@ -107,7 +107,7 @@ def _reversed(lines: Lines, extent: float) -> Lines:
 
 
 def _full_bodies(glyphs: Glyphs) -> Glyphs:
-    """Ideographs and marks one em long along the line: in vertical fonts PDFium gives 一 and 、 the box of their ink."""
+    """Ideographs and marks one em long: in vertical fonts PDFium gives 一 and 、 the box of their ink."""
     short = is_cjk(glyphs.code) & (glyphs.x1 - glyphs.x0 < glyphs.size)
     middle, half = (glyphs.x0 + glyphs.x1) / 2, glyphs.size / 2
     return replace(glyphs, x0=np.where(short, middle - half, glyphs.x0), x1=np.where(short, middle + half, glyphs.x1))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pypdfium2.raw as pdfium
 
-from pipelines.extract.pdf.characters import repaired
+from pipelines.extract.pdf.characters import is_space, repaired
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +54,7 @@ _matrix = bind(pdfium.FPDFText_GetMatrix, _INT, _HANDLE, _INT, _HANDLE)
 
 @dataclass(frozen=True, slots=True)
 class Glyphs:
-    """Visible glyphs, one per index. Lengths in points; x grows to the right and y downwards from the page's top left."""
+    """Visible glyphs, one per index. Lengths in points from the page's top left, x to the right and y downwards."""
 
     code: NDArray[np.uint32]
     x0: NDArray[np.float32]
@@ -114,7 +114,9 @@ def _styles(handle: int, count: int) -> NDArray[np.float32]:
     matrices = np.zeros((len(first), 6), np.float32)
     indices = first.tolist()
     start = matrices.ctypes.data
-    found = np.fromiter(map(_matrix, repeat(handle), indices, range(start, start + 24 * len(first), 24)), bool, len(first))
+    found = np.fromiter(
+        map(_matrix, repeat(handle), indices, range(start, start + 24 * len(first), 24)), bool, len(first)
+    )
     sizes = np.fromiter(map(_size, repeat(handle), indices), np.float32, len(first))
     weights = np.fromiter(map(_weight, repeat(handle), indices[::4]), np.float32).repeat(4)[: len(first)]
     a, b, c, d = matrices.T[:4]
@@ -149,7 +151,7 @@ def _visible(
     """Drop spaces (remembering where they stood) and what is cropped, and let y grow downwards."""
     left, bottom, right, top = page
     x0, y1, x1, y0 = (boxes[:, 0] - left, top - boxes[:, 3], boxes[:, 2] - left, top - boxes[:, 1])
-    ink = ~_is_space(codes)
+    ink = ~is_space(codes)
     middle_x, middle_y = (x0 + x1) / 2, (y0 + y1) / 2
     ink &= (middle_x > 0) & (middle_x < right - left) & (middle_y > 0) & (middle_y < top - bottom)
     ink &= np.isfinite(boxes).all(axis=1)
@@ -168,20 +170,10 @@ def _visible(
     return glyphs.take(ink)
 
 
-def _is_space(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
-    no_break = (codes == 0xA0) | (codes == 0xAD) | (codes == 0xFEFF)
-    return (
-        ((codes <= 0x20) & (codes != 0x02) & (codes != 0))
-        | (codes == 0x3000)
-        | no_break
-        | ((codes >= 0x2000) & (codes <= 0x200F))
-    )
-
-
 def _spaces(codes: NDArray[np.uint32], x0: NDArray[np.float32], x1: NDArray[np.float32]) -> NDArray[np.int8]:
     """What stands before each character: PDFium's own spaces have no width, those of the document do."""
     kind = np.zeros(len(codes), np.int8)
-    space = _is_space(codes)
+    space = is_space(codes)
     kind[space] = np.where(x1[space] > x0[space], REAL_SPACE, ASSUMED_SPACE)
     kind[codes == 0x3000] = WIDE_SPACE
     before = np.zeros(len(codes), np.int8)

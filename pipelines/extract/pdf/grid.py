@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from pipelines.extract.pdf.glyphs import Glyphs
     from pipelines.extract.pdf.rulings import Lines, Rulings
+
+Numbers = NDArray[np.floating]
+Mask = NDArray[np.bool_]
 
 MEET = 3.0  # points within which two lines meet, or are one
 OPEN = 8.0  # points by which lines stick out of a grid that has no outer border there
@@ -28,11 +30,11 @@ MOST_CELLS = 20_000
 class Grid:
     """The cells of one ruled table. `cell[r, c]` names the cell at row r, column c; merged places share a name."""
 
-    x: NDArray[np.float32]  # (columns + 1,) points
-    y: NDArray[np.float32]  # (rows + 1,) points
+    x: Numbers  # (columns + 1,) points
+    y: Numbers  # (rows + 1,) points
     cell: NDArray[np.int32]  # (rows, columns)
 
-    def at(self, x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.int32]:
+    def at(self, x: Numbers, y: Numbers) -> NDArray[np.int32]:
         """The cell at each point, -1 outside."""
         column = np.searchsorted(self.x, x) - 1
         row = np.searchsorted(self.y, y) - 1
@@ -78,20 +80,24 @@ def grids(rulings: Rulings) -> list[Grid]:
         & (across[:, None, 0] >= down[None, :, 1] - MEET)
         & (across[:, None, 0] <= down[None, :, 2] + MEET)
     )
-    found = [_grid(across[rows], down[columns]) for rows, columns in _connected(meets) if rows.sum() > 1 and columns.sum() > 1]
+    found = [
+        _grid(across[rows], down[columns])
+        for rows, columns in _connected(meets)
+        if rows.sum() > 1 and columns.sum() > 1
+    ]
     return sorted((g for g in found if g is not None), key=lambda g: (float(g.y[0]), float(g.x[0])))
 
 
-def _connected(meets: NDArray[np.bool_]) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+def _connected(meets: Mask) -> list[tuple[Mask, Mask]]:
     """Masks of the rows and columns of each connected part of a bipartite graph."""
-    free = meets.any(axis=1)
+    free: Mask = np.logical_or.reduce(meets, axis=1)
     parts = []
     while free.any():
-        rows = np.zeros(len(free), bool)
+        rows: Mask = np.zeros(len(free), np.bool_)
         rows[int(free.argmax())] = True
         while True:
-            columns = meets[rows].any(axis=0)
-            wider = meets[:, columns].any(axis=1)
+            columns: Mask = np.logical_or.reduce(meets[rows], axis=0)
+            wider: Mask = np.logical_or.reduce(meets[:, columns], axis=1)
             if (wider == rows).all():
                 break
             rows = wider
@@ -110,7 +116,7 @@ def _grid(across: Lines, down: Lines) -> Grid | None:
     return Grid(x, y, _merged(ruled_right, ruled_below))
 
 
-def _positions(lines: NDArray[np.float32], ends: NDArray[np.float32]) -> NDArray[np.float32]:
+def _positions(lines: Numbers, ends: Numbers) -> Numbers:
     """Where the lines of one direction stand, one for each bundle; and the open sides, where the others stick out."""
     ordered = np.sort(lines)
     groups = np.split(ordered, np.flatnonzero(np.diff(ordered) > MEET) + 1)
@@ -123,14 +129,15 @@ def _positions(lines: NDArray[np.float32], ends: NDArray[np.float32]) -> NDArray
     return np.array(positions, np.float32)
 
 
-def _covered(lines: Lines, positions: NDArray[np.float32], middles: NDArray[np.float32]) -> NDArray[np.bool_]:
+def _covered(lines: Lines, positions: Numbers, middles: Numbers) -> Mask:
     """(positions, middles): whether a line at that position runs past that middle."""
     near = abs(lines[None, :, 0] - positions[:, None]) <= MEET
     past = (lines[:, 1, None] <= middles[None]) & (lines[:, 2, None] >= middles[None])
-    return (near[:, :, None] & past[None]).any(axis=1)
+    covered: Mask = np.logical_or.reduce(near[:, :, None] & past[None], axis=1)
+    return covered
 
 
-def _merged(ruled_right: NDArray[np.bool_], ruled_below: NDArray[np.bool_]) -> NDArray[np.int32]:
+def _merged(ruled_right: Mask, ruled_below: Mask) -> NDArray[np.int32]:
     """Names of cells: each place takes the least name among those it is not ruled off from."""
     rows, columns = ruled_right.shape[0], ruled_below.shape[1]
     cell = np.arange(rows * columns, dtype=np.int32).reshape(rows, columns)

@@ -31,6 +31,7 @@ class Line:
 
     @property
     def middle(self) -> float:
+        """The y halfway down its box, in points."""
         return (self.y0 + self.y1) / 2
 
     @property

@@ -6,12 +6,12 @@ page the number of the line that its first block stands on.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipelines.extract.pdf.paragraphs import Paragraph
+from pipelines.extract.pdf.patterns import pattern
 from pipelines.extract.pdf.tables import Table
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ LARGER = 1.15  # times the size of the body: a heading
 BOLDER = 100  # more than the weight of the body
 LONGEST = 90  # characters of a heading
 LEVELS = 5
-FILING = re.compile(r"(第?[0-9０-９一二三四五六七八九十]{1,3}[編部章節]?|[(（][0-9０-９]{1,2}[)）]|[①-⑳])?[　 ]*【[^】]{1,60}】")  # of Japanese statutory reports
 Block = tuple[int, Paragraph | Table]
 
 
@@ -99,7 +98,7 @@ class _Levels:
         if self._is_large(block):
             return min(1 + sum(size > 1.02 * block.size for size in self.sizes), LEVELS)
         bold = block.weight >= self.weight + BOLDER and self.weight > 0
-        if (bold and self._is_short(block) and block.lines == 1) or FILING.fullmatch(block.text):
+        if (bold and self._is_short(block) and block.lines == 1) or pattern("report_heading").fullmatch(block.text):
             return min(1 + len(self.sizes), LEVELS)
         return 0
 
@@ -107,4 +106,6 @@ class _Levels:
         return block.size >= LARGER * self.body and self._is_short(block) and block.lines <= 3
 
     def _is_short(self, block: Paragraph) -> bool:
-        return 1 < len(block.text) <= LONGEST and block.text[-1] not in "。、，,." and any(c.isalpha() for c in block.text)
+        return (
+            1 < len(block.text) <= LONGEST and block.text[-1] not in "。、，,." and any(c.isalpha() for c in block.text)
+        )

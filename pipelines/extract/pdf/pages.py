@@ -69,5 +69,8 @@ def _columns(stream: Stream, *, keep_ruby: bool) -> list[Column]:
 
 def _rows(boxes: Iterable[Segment | Table]) -> list[Row | Table]:
     """Segments as rows, tables where they stand among them."""
-    rows: list[Row | Table] = [*rows_of(b for b in boxes if isinstance(b, Segment)), *(b for b in boxes if isinstance(b, Table))]
+    rows: list[Row | Table] = [
+        *rows_of(b for b in boxes if isinstance(b, Segment)),
+        *(b for b in boxes if isinstance(b, Table)),
+    ]
     return sorted(rows, key=lambda row: (row.y0 + row.y1) / 2 if isinstance(row, Table) else row[0].middle)

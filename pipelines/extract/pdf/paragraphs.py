@@ -10,13 +10,14 @@ marks then say where a new paragraph starts although the line before was full.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
 from pipelines.extract.pdf.characters import is_cjk_char
 from pipelines.extract.pdf.lines import Line, join
+from pipelines.extract.pdf.patterns import pattern
 from pipelines.extract.pdf.tables import Table
 
 if TYPE_CHECKING:
@@ -28,11 +29,7 @@ INDENT = 0.7  # em: a line that starts so much further in or out starts there on
 SLACK = 1.1  # em: a line that ends within this (and the next word) of the edge is full; hanging marks need one em
 GAP = 0.45  # em more than the usual gap between lines is a gap between paragraphs
 SIZES = 1.12  # ratio of sizes within a paragraph
-ITEM_START = re.compile(
-    r"[・●○◆◇■□▪▫▶•‣◦※]|[-–—*] |[(（][0-9０-９a-zA-Zア-ン一二三四五六七八九十ⅰ-ⅹivx]{1,3}[)）]|[0-9０-９a-zA-Zア-ンⅰ-ⅹ]{1,2}[)）．]|[0-9]{1,2}\.(?=[^0-9])|[①-⑳⑴-⒇]"
-    r"|[(（]?注[)）0-9０-９]|第[0-9０-９一二三四五六七八九十百]+[編部章節条項款回]|【|〔|(Note|Figure|Table) ?\d+|[0-9０-９]{1,2}　|[一二三四五六七八九十]{1,3}[　、]"
-)
-SENTENCE_END = "。．！？」』）)】!?:：;；"
+ITEM_START = pattern("item_start")
 
 
 @dataclass(slots=True)
@@ -61,7 +58,12 @@ def paragraphs(pages: Iterable[Page]) -> Iterator[tuple[int, Paragraph | Table]]
                         open_block = None
                     yield page.number, block
                     continue
-                if open_block is not None and last is not None and block.gap == float("inf") and _runs_on(last, block, column):
+                if (
+                    open_block is not None
+                    and last is not None
+                    and block.gap == float("inf")
+                    and _runs_on(last, block, column)
+                ):
                     open_block.text = join(open_block.text, block.text)
                     open_block.lines += block.lines
                 else:
@@ -114,9 +116,8 @@ def _paragraphs(lines: Sequence[Line], column: Column, page: int) -> Iterator[tu
 
 
 def _usual_gap(lines: Sequence[Line]) -> float:
-    """The gap in points between lines that follow each other closely: the lower quartile would miss; the median of
-    those under two em holds for text with many short paragraphs too."""
-    gaps = [b.y0 - a.y1 for a, b in zip(lines, lines[1:], strict=False) if b.y0 - a.y1 < 2 * b.size]
+    """The usual gap between lines in points, those of two em and more left out."""
+    gaps = [b.y0 - a.y1 for a, b in pairwise(lines) if b.y0 - a.y1 < 2 * b.size]
     return median(gaps) if gaps else 0.0
 
 

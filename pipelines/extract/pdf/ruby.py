@@ -41,7 +41,12 @@ def _base(ruby: Segment, bases: list[Segment], tops: list[float]) -> Segment | N
     for base in bases[low:high]:
         overlap = min(ruby.x1, base.x1 + 0.5 * base.size) - max(ruby.x0, base.x0 - 0.5 * base.size)
         under = base.middle > ruby.y1 - 0.2 * ruby.height and base.y0 - ruby.y1 < FAR * base.size
-        if ruby.size < SMALL * base.size and under and overlap > 0.5 * (ruby.x1 - ruby.x0) and (best is None or base.y0 < best.y0):
+        if (
+            ruby.size < SMALL * base.size
+            and under
+            and overlap > 0.5 * (ruby.x1 - ruby.x0)
+            and (best is None or base.y0 < best.y0)
+        ):
             best = base
     return best
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipelines.extract.pdf.lines import Line
+from pipelines.extract.pdf.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 EDGE = 0.12  # of the page's height
 SHARE, PAGES = 0.25, 3
-NUMBERED = re.compile(r"[-–—‐−・.\s()（）\[\]<>p]*([0-9０-９]{1,4}|[ivxlc]{1,6})([-–—‐−・.\s()（）\[\]<>]*|\s?[/／]\s?[0-9０-９]{1,4}\s?|\s?(頁|ページ)|\sof\s\d+)", re.IGNORECASE)
+PAGE_NUMBER = pattern("page_number")
 
 
 def without_running_heads(pages: Sequence[Page]) -> list[Page]:
@@ -64,4 +65,4 @@ def _key(line: Line, page: Page) -> tuple[str, int]:
 
 
 def _is_number(line: Line) -> bool:
-    return bool(NUMBERED.fullmatch(line.text.strip()))
+    return bool(PAGE_NUMBER.fullmatch(line.text.strip()))

@@ -11,11 +11,12 @@ space), one where a Latin word ends.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipelines.extract.pdf.characters import is_cjk, is_cjk_char, translation
+from pipelines.extract.pdf.characters import is_cjk, is_cjk_char, is_kana, translation
 from pipelines.extract.pdf.glyphs import ASSUMED_SPACE, NO_SPACE, REAL_SPACE, WIDE_SPACE, Glyphs
 
 if TYPE_CHECKING:
@@ -42,10 +43,12 @@ class Segment:
 
     @property
     def height(self) -> float:
+        """Of its box, in points."""
         return self.y1 - self.y0
 
     @property
     def middle(self) -> float:
+        """The y halfway down its box, in points."""
         return (self.y0 + self.y1) / 2
 
 
@@ -65,8 +68,8 @@ def chains(glyphs: Glyphs, cells: NDArray[np.int32]) -> list[Segment]:
     return _segments(glyphs, cells, starts, leads)
 
 
-def _leads(glyphs: Glyphs, gap: NDArray[np.float32]) -> NDArray[np.uint32]:
-    """The space (or 0) between each glyph and the one before, `gap` em apart: U+3000 between ideographs, else U+0020."""
+def _leads(glyphs: Glyphs, gap: NDArray[np.floating]) -> NDArray[np.uint32]:
+    """The space (0, U+0020, or U+3000 between ideographs) between each glyph and the one before, `gap` em apart."""
     cjk = is_cjk(glyphs.code)
     both, one = cjk[1:] & cjk[:-1], cjk[1:] ^ cjk[:-1]
     space = glyphs.space[1:]
@@ -76,28 +79,29 @@ def _leads(glyphs: Glyphs, gap: NDArray[np.float32]) -> NDArray[np.uint32]:
     return np.select([wide, mixed | latin], [np.uint32(0x3000), np.uint32(0x20)], np.uint32(0))
 
 
-def _segments(glyphs: Glyphs, cells: NDArray[np.int32], starts: NDArray[np.intp], leads: NDArray[np.uint32]) -> list[Segment]:
+def _segments(
+    glyphs: Glyphs, cells: NDArray[np.int32], starts: NDArray[np.intp], leads: NDArray[np.uint32]
+) -> list[Segment]:
     ends = np.r_[starts[1:], len(glyphs)]
     with_spaces = np.zeros(2 * len(glyphs), np.uint32)
     with_spaces[0::2], with_spaces[1::2] = leads, glyphs.code
     kept = with_spaces != 0
     position = np.r_[0, np.cumsum(kept)][0::2]
     text = with_spaces[kept].tobytes().decode("utf-32-le", "replace")
-    kana = np.minimum.reduceat(_may_be_ruby(glyphs.code), starts)
+    kana = np.minimum.reduceat(is_kana(glyphs.code), starts)
     columns = [
         np.minimum.reduceat(glyphs.x0, starts), np.minimum.reduceat(glyphs.y0, starts),
         np.maximum.reduceat(glyphs.x1, starts), np.maximum.reduceat(glyphs.y1, starts),
-        glyphs.size[starts], glyphs.weight[starts], cells[starts], glyphs.space[starts], kana, position[starts], position[ends],
+        glyphs.size[starts], glyphs.weight[starts], cells[starts], glyphs.space[starts],
+        kana, position[starts], position[ends],
     ]  # fmt: skip
     table = translation()
     return [
         Segment(x0, y0, x1, y1, size, weight, text[start:end].translate(table), cell, space, alone)
-        for x0, y0, x1, y1, size, weight, cell, space, alone, start, end in zip(*(c.tolist() for c in columns), strict=True)
+        for x0, y0, x1, y1, size, weight, cell, space, alone, start, end in zip(
+            *(c.tolist() for c in columns), strict=True
+        )
     ]
-
-
-def _may_be_ruby(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
-    return ((codes >= 0x3041) & (codes <= 0x30FF)) | ((codes >= 0xFF66) & (codes <= 0xFF9F)) | (codes == 0x30FB)
 
 
 def joined(segments: list[Segment]) -> list[Segment]:
@@ -125,7 +129,12 @@ def _neighbours(segments: list[Segment]) -> tuple[list[int], list[int]]:
             b = segments[order[other]]
             first, second, i2, j2 = (a, b, i, order[other]) if a.x0 <= b.x0 else (b, a, order[other], i)
             gap = second.x0 - first.x1
-            if first.cell == second.cell and -0.6 < gap / (em := max(a.size, b.size)) < REACH and _on_one_line(a, b) and second.x1 > first.x0 + 0.2 * em:
+            if (
+                first.cell == second.cell
+                and -0.6 < gap / (em := max(a.size, b.size)) < REACH
+                and _on_one_line(a, b)
+                and second.x1 > first.x0 + 0.2 * em
+            ):
                 found.append((abs(gap), i2, j2))
     for _, i, j in sorted(found):
         if after[i] < 0 and before[j] < 0:
@@ -150,7 +159,7 @@ def _follow(index: int, segment: Segment, segments: list[Segment], after: list[i
 def merged(pieces: list[Segment]) -> Segment:
     """Segments of one line, from left to right, as one; size and weight are those of its longest piece."""
     text = pieces[0].text
-    for last, piece in zip(pieces, pieces[1:], strict=False):
+    for last, piece in pairwise(pieces):
         text += space_between(last, piece) + piece.text
     main = max(pieces, key=lambda piece: len(piece.text))
     box = min(p.x0 for p in pieces), min(p.y0 for p in pieces), max(p.x1 for p in pieces), max(p.y1 for p in pieces)

@@ -6,14 +6,14 @@ cell is an empty string, and a merged cell stands at its first place with empty 
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipelines.extract.pdf.lines import Line, Row, joined_text, line_of, rows_of
+from pipelines.extract.pdf.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,26 +21,7 @@ if TYPE_CHECKING:
     from pipelines.extract.pdf.grid import Grid
     from pipelines.extract.pdf.segments import Segment
 
-NUMBER = re.compile(r"[(（△▲▵\-－−–+＋±¥￥$€£※*]*\s*[0-9０-９][0-9０-９,，.．%％:：/年月日()（）\s]*(円|株|人|名|倍|回|百万円|千円|pt)?[)）]?|[-－−–—―‐*…N/A.a]{1,3}")
-ITEM = re.compile(
-    r"[・●○◆◇■□▪▫▶•‣◦※*＊\-–—]|[(（]?([0-9０-９]{1,3}|[a-zA-Zａ-ｚＡ-Ｚア-ンⅰ-ⅹivx]{1,3}|[一二三四五六七八九十]{1,3})[)）.．、]|[①-⑳⑴-⒇]"
-    r"|[(（]?注[)）]?[0-9０-９]{0,2}[.．、]?|(Note|Figure|Table) ?\d*[.:]?|第[0-9０-９一二三四五六七八九十]+[編章節条項部回]?|\d+(\.\d+)+\.?|\[\d+\]"
-)
-
-
-class Box(Protocol):
-    """Anything that takes up room on a page."""
-
-    @property
-    def x0(self) -> float: ...
-    @property
-    def y0(self) -> float: ...
-    @property
-    def x1(self) -> float: ...
-    @property
-    def y1(self) -> float: ...
-    @property
-    def size(self) -> float: ...
+NUMBER, ITEM_MARK = pattern("number"), pattern("item_mark")
 
 
 @dataclass(slots=True)
@@ -65,7 +46,10 @@ def ruled_table(grid: Grid, segments: Sequence[Segment]) -> Table:
     rows: list[list[str]] = []
     seen: set[int] = set()
     for names in grid.cell.tolist():
-        row = [[] if name in seen or names.index(name) != column else lines.get(name, []) for column, name in enumerate(names)]
+        row = [
+            [] if name in seen or names.index(name) != column else lines.get(name, [])
+            for column, name in enumerate(names)
+        ]
         seen.update(names)
         rows += _printed_rows(row)
     sizes = float(np.median([s.size for s in segments]))
@@ -146,7 +130,7 @@ def _stretch(rows: list[Row], start: int) -> int:
 
 
 def _has_gaps(row: Row) -> bool:
-    return len(row) > 1 and not (len(row) == 2 and ITEM.fullmatch(row[0].text))
+    return len(row) > 1 and not (len(row) == 2 and ITEM_MARK.fullmatch(row[0].text))
 
 
 def _gap_table(rows: list[Row]) -> Table | None:
@@ -162,7 +146,7 @@ def _gap_table(rows: list[Row]) -> Table | None:
         return None
     x0, x1 = min(s.x0 for row in rows for s in row), max(s.x1 for row in rows for s in row)
     y0, y1 = min(s.y0 for s in rows[0]), max(s.y1 for s in rows[-1])
-    edges = tuple(start for start, _ in columns) + (columns[-1][1],)
+    edges = (*(start for start, _ in columns), columns[-1][1])
     return Table(x0, y0, x1, y1, rows[0][0].size, cells, edges)
 
 
@@ -184,7 +168,13 @@ def _in_columns(row: Row, columns: list[tuple[float, float]]) -> list[str]:
     for segment in row:
         overlaps = [min(segment.x1, end) - max(segment.x0, start) for start, end in columns]
         first = next((i for i, o in enumerate(overlaps) if o > 0.5 * (segment.x1 - segment.x0)), None)
-        cells[first if first is not None else int(np.argmax(np.array(overlaps) > 0)) if max(overlaps) > 0 else int(np.argmax(overlaps))].append(segment)
+        cells[
+            first
+            if first is not None
+            else int(np.argmax(np.array(overlaps) > 0))
+            if max(overlaps) > 0
+            else int(np.argmax(overlaps))
+        ].append(segment)
     return [line_of(cell).text if cell else "" for cell in cells]
 
 

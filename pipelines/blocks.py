@@ -1,0 +1,453 @@
+"""datatrove's readers and filters as steps of ours: the same blocks, with nothing lost on the way.
+
+In: JSON Lines, Parquet and WARC inputs, packed or not; and filters or formatters that a recipe names by class path.
+Out: parts and failures; verdicts. datatrove's readers skip a bad line with a warning, drop the rest of a file after one
+invalid byte, and die of a `null`; its decompression stops silently where a zstd file is cut off. Here each of these is
+a Failure with its place ("line 7", "row 7", "record 7"), and the rest is read.
+
+Reasons of failures: ``bad_json``, ``no_text``, ``no_id``, ``duplicate_id``, ``broken``, ``unsupported``, ``empty``.
+"""
+
+from __future__ import annotations
+
+import gzip
+import inspect
+import io
+import re
+import zlib
+from dataclasses import replace
+from datetime import date as calendar_date
+from datetime import datetime
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
+
+from datatrove.pipeline.filters.base_filter import BaseFilter, get_filter_result
+from datatrove.pipeline.formatters.base import BaseFormatter
+from datatrove.pipeline.readers import JsonlReader, ParquetReader, WarcReader
+from datatrove.utils.word_tokenizers import WordTokenizer, load_word_tokenizer
+from loguru import logger
+
+from pipelines.extract import Failure, Part
+from pipelines.extract.encoding import decode
+from pipelines.extract.html import read_html
+from pipelines.extract.sniff import HEAD, sniff_bytes
+from pipelines.extract.text import read_text
+from registry.errors import InputError, UsageError, nearest
+from registry.ledger import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from datatrove.data import Document
+
+    from pipelines.extract import Raw
+
+logger.disable("datatrove")  # what it warns of is a Failure here
+
+CUT_OFF = (EOFError, zlib.error, OSError)
+JAPANESE = frozenset({"ja", "jpn", "jpn_Jpan", "japanese"})
+DOWNLOADS = {
+    "C4BadWordsFilter": "lists of words",
+    "LanguageFilter": "a language model",
+    "UnigramLogProbFilter": "word frequencies",
+    "URLFilter": "the list of public suffixes",
+}
+SENTENCE = re.compile(r"[^。！？\n]*[。！？]+[」』）]*|[^。！？\n]+")
+
+
+def extract_jsonl(
+    raw: Raw,
+    *,
+    text: str = "text",
+    id: str = "",  # noqa: A002 - the key's name in recipes
+    title: str = "title",
+    date: str = "date",
+) -> Iterator[Part | Failure]:
+    """One part per line. The options name the keys; without `id` a part is called by its line, counted from 0."""
+    reader = _Jsonl(str(raw.path.parent), text_key=text, id_key=id, adapter=_adapt, add_file_path=False)
+    yield from _parts(reader.read_file(raw.path.name), title, date)
+
+
+def extract_parquet(
+    raw: Raw,
+    *,
+    text: str = "text",
+    id: str = "",  # noqa: A002 - the key's name in recipes
+    title: str = "title",
+    date: str = "date",
+) -> Iterator[Part | Failure]:
+    """One part per row. The options name the columns; without `id` a part is called by its row, counted from 0.
+
+    Raises:
+        InputError: ``broken`` where it is no Parquet, ``unsupported`` where it has no such column of text.
+    """
+    reader = _Parquet(str(raw.path.parent), text_key=text, id_key=id, adapter=_adapt)
+    yield from _parts(reader.read_file(raw.path.name), title, date)
+
+
+def extract_warc(raw: Raw, *, ruby: Literal["drop", "keep"] = "drop") -> Iterator[Part | Failure]:
+    """One part per page that was fetched, named by its WARC-Record-ID; `ruby` as for HTML."""
+    reader = _Warc(str(raw.path.parent))
+    reader.ruby = ruby
+    yield from _unique(reader.read_file(raw.path.name))
+
+
+def _parts(found: Iterable[Document | Failure], title: str, date: str) -> Iterator[Part | Failure]:
+    def part(record: Document | Failure) -> Part | Failure:
+        if isinstance(record, Failure):
+            return record
+        facts = dict(record.metadata)
+        return Part(record.text, record.id, title=facts.pop(title, ""), date=facts.pop(date, ""), metadata=facts)
+
+    yield from _unique(map(part, found))
+
+
+def _unique(found: Iterable[Part | Failure]) -> Iterator[Part | Failure]:
+    """No place twice: a part with the id of an earlier one becomes a failure."""
+    seen: set[str] = set()
+    for number, one in enumerate(found):
+        if one.part in seen and isinstance(one, Part):
+            yield Failure("duplicate_id", f"the id of an earlier record, at {number}", f"duplicate {number}")
+            continue
+        while one.part in seen:
+            one = replace(one, part=one.part + "'")  # noqa: PLW2901
+        seen.add(one.part)
+        yield one
+
+
+def _adapt(reader: Any, record: Mapping[str, Any], _path: str, ordinal: int) -> dict[str, Any]:
+    """A datatrove adapter: text, id and every plain value as a string; nested `metadata` is unfolded, as theirs does."""
+    nested = record.get("metadata")
+    fields = {**(nested if isinstance(nested, dict) else {}), **record}
+    text = fields.pop(reader.text_key, None)
+    name = _plain(fields.pop(reader.id_key, None)) if reader.id_key else str(ordinal)
+    facts = {str(key): _plain(value) for key, value in fields.items()}
+    return {
+        "text": text if isinstance(text, str) and text.strip() else "",
+        "id": name,
+        "metadata": {key: value for key, value in facts.items() if value},
+    }
+
+
+def _plain(value: Any) -> str:
+    """A string, number, truth value or date as a string; nothing for what has parts."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, calendar_date | datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, str | int | float) else ""
+
+
+class _Records:
+    """What the readers of records share: a record becomes a document, or a failure that says why not."""
+
+    def record(self, value: Any, ordinal: int, place: str) -> Document | Failure:
+        """A document of one JSON object or row."""
+        if not isinstance(value, dict):
+            return Failure("bad_json", f"{place} is no object but {type(value).__name__}", place)
+        document: Any = self.get_document_from_dict(value, "", ordinal)  # type: ignore[attr-defined]
+        if document is None:
+            return Failure("no_text", f"{place} has no text under {self.text_key!r}", place)  # type: ignore[attr-defined]
+        if not document.id:
+            return Failure("no_id", f"{place} has no {self.id_key!r}", place)  # type: ignore[attr-defined]
+        return document
+
+
+class _Jsonl(_Records, JsonlReader):  # type: ignore[misc]
+    def read_file(self, filepath: str) -> Iterator[Document | Failure]:
+        import orjson
+
+        with self.data_folder.open(filepath, "rb", compression=None) as packed:
+            lines = _unpacked(packed)
+            number = -1
+            try:
+                for number, line in enumerate(lines):
+                    line = line.removeprefix(b"\xef\xbb\xbf") if number == 0 else line  # noqa: PLW2901
+                    if not line.strip():
+                        continue
+                    place = f"line {number + 1}"
+                    try:
+                        value = orjson.loads(line)
+                    except orjson.JSONDecodeError as error:
+                        yield Failure("bad_json", f"{place}: {error.msg}", place)
+                        continue
+                    yield self.record(value, number, place)
+            except CUT_OFF as error:
+                place = f"line {number + 2}"
+                yield Failure("broken", f"unreadable from {place} on: {error}", place)
+
+
+class _Parquet(_Records, ParquetReader):  # type: ignore[misc]
+    def read_file(self, filepath: str) -> Iterator[Document | Failure]:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        with self.data_folder.open(filepath, "rb", compression=None) as file:
+            try:
+                table = pq.ParquetFile(file)
+            except (pa.ArrowException, OSError) as error:
+                raise InputError("broken", f"no Parquet file: {str(error)[:200]}") from None
+            columns = self._columns(table.schema_arrow)
+            first = 0
+            for group in range(table.num_row_groups):
+                yield from self._rows(table, group, first, columns)
+                first += table.metadata.row_group(group).num_rows
+
+    def _columns(self, schema: Any) -> list[str]:
+        """The columns with plain values; the text must be one of them."""
+        import pyarrow as pa
+
+        nested = (pa.types.is_nested, pa.types.is_binary, pa.types.is_large_binary)
+        columns = [field.name for field in schema if not any(is_(field.type) for is_ in nested)]
+        for key in filter(None, (self.text_key, self.id_key)):
+            if key not in columns:
+                raise InputError("unsupported", f"no plain column {key!r}; {nearest(key, columns)}")
+        return columns
+
+    def _rows(self, table: Any, group: int, first: int, columns: list[str]) -> Iterator[Document | Failure]:
+        import pyarrow as pa
+
+        row = first
+        try:
+            for batch in table.iter_batches(batch_size=self.batch_size, row_groups=[group], columns=columns):
+                for value in _values(batch):
+                    place = f"row {row + 1}"
+                    broken = Failure("broken", f"{place} is no valid UTF-8", place)
+                    yield broken if value is None else self.record(value, row, place)
+                    row += 1
+        except (pa.ArrowException, OSError) as error:
+            yield Failure("broken", f"rows unreadable from {row + 1} on: {str(error)[:200]}", f"row {row + 1}")
+
+
+def _values(batch: Any) -> Iterator[dict[str, Any] | None]:
+    """The rows of a batch; none for one that holds invalid UTF-8."""
+    try:
+        yield from batch.to_pylist()
+    except UnicodeDecodeError:
+        for offset in range(len(batch)):
+            try:
+                yield batch.slice(offset, 1).to_pylist()[0]
+            except UnicodeDecodeError:
+                yield None
+
+
+class _Warc(WarcReader):  # type: ignore[misc]
+    ruby: Literal["drop", "keep"] = "drop"
+
+    def read_file(self, filepath: str) -> Iterator[Part | Failure]:
+        from warcio.archiveiterator import ArchiveIterator
+        from warcio.exceptions import ArchiveLoadFailed
+
+        with self.data_folder.open(filepath, "rb", compression=None) as packed:
+            number = 0
+            try:
+                for number, record in enumerate(ArchiveIterator(_unpacked(packed)), start=1):
+                    if record.rec_type in {
+                        "response",
+                        "resource",
+                        "conversion",
+                    }:  # the others describe, they hold no page
+                        yield self._page(record, f"record {number}")
+            except (ArchiveLoadFailed, ValueError, *CUT_OFF) as error:
+                place = f"record {number + 1}"
+                yield Failure("broken", f"unreadable from {place} on: {str(error)[:200]}", place)
+
+    def _page(self, record: Any, place: str) -> Part | Failure:
+        name = (record.rec_headers.get_header("WARC-Record-ID") or place).strip("<>").removeprefix("urn:uuid:")
+        status = record.http_headers.get_statuscode() if record.http_headers else "200"
+        if status != "200":
+            return Failure("unsupported", f"HTTP status {status[:3]}", name)
+        body = record.content_stream().read()
+        if getattr(record.raw_stream, "limit", 0) > 0:
+            return Failure("broken", f"{place} is cut off", name)
+        try:
+            page = self._read(body, _content_type(record), record.rec_headers.get_header("WARC-Target-URI") or "")
+        except InputError as error:
+            return Failure(error.reason, error.detail, name)
+        return replace(page, part=name, metadata={**_crawl(record), **page.metadata})
+
+    def _read(self, body: bytes, content_type: str, url: str) -> Part:
+        """A page by what its bytes are; its header only tells a scrap of HTML from text, and the charset."""
+        found = sniff_bytes(body[:HEAD], len(body))
+        charset = re.search(r"charset=([^;\s]+)", content_type, re.IGNORECASE)
+        decoded = decode(body, charset.group(1) if charset else None)
+        seen = {"undecodable": float(decoded.undecodable)}
+        if found.format in {"html", "filing"} or (found.format == "text" and "html" in content_type):
+            return read_html(decoded.text, url=url, ruby=self.ruby, measurements=seen)
+        if found.format == "text":
+            return replace(read_text(decoded.text, ruby=self.ruby), measurements=seen)
+        raise InputError("unsupported", found.media_type)
+
+
+def _content_type(record: Any) -> str:
+    headers = record.http_headers or record.rec_headers
+    return (headers.get_header("Content-Type") or "").lower()
+
+
+def _crawl(record: Any) -> dict[str, str]:
+    headers = {"url": "WARC-Target-URI", "crawled": "WARC-Date"}
+    return {key: value for key, header in headers.items() if (value := record.rec_headers.get_header(header))}
+
+
+def _unpacked(packed: Any) -> Any:
+    """A packed file's content as a file, by its first bytes: all its members, and an error where it is cut off."""
+    magic = packed.read(4)
+    packed.seek(0)
+    if magic.startswith(b"\x1f\x8b"):
+        return gzip.GzipFile(fileobj=packed)
+    return io.BufferedReader(_Zstd(packed)) if magic == b"\x28\xb5\x2f\xfd" else packed
+
+
+class _Zstd(io.RawIOBase):
+    """zstd frames as a raw file. The library's own readers end without a word where a frame is cut off."""
+
+    def __init__(self, packed: Any) -> None:
+        self.packed, self.rest, self.ready = packed, b"", b""
+        self.frame: Any = None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self.ready and self._feed():
+            pass
+        count = min(len(buffer), len(self.ready))
+        buffer[:count], self.ready = self.ready[:count], self.ready[count:]
+        return count
+
+    def _feed(self) -> bool:
+        """One more chunk of the packed file; false at its end."""
+        import zstandard
+
+        chunk = self.rest or self.packed.read(1 << 13)
+        if not chunk:
+            if self.frame is not None:
+                raise EOFError("the file is cut off within a zstd frame")
+            return False
+        try:
+            self.frame = self.frame or zstandard.ZstdDecompressor().decompressobj()
+            self.ready = self.frame.decompress(chunk)
+        except zstandard.ZstdError as error:
+            raise EOFError(str(error)) from None
+        self.rest = self.frame.unused_data if self.frame.eof else b""
+        self.frame = None if self.frame.eof else self.frame
+        return True
+
+
+class Block:
+    """A filter or a formatter of datatrove, as a rule of ours."""
+
+    def __init__(self, step: Any) -> None:
+        self.step = step
+        self.name = f"datatrove.{type(step).__name__}"
+
+    def apply(self, document: Document) -> Verdict | None:
+        """What a filter says against `document`, if anything; a formatter, and some filters, change its text.
+
+        A filter of datatrove gives yes or no and at most a reason, no measurement; so the verdict's value is 0 (it did
+        not pass) against a threshold of 1 (it had to), and the reason stands in the rule's name.
+
+        Raises:
+            InputError: ``filter_failed`` where the block raised; the document is one it cannot judge.
+        """
+        try:
+            if isinstance(self.step, BaseFormatter):
+                document.text = self.step.format(document.text)
+                return None
+            passed, reason = get_filter_result(self.step.filter_batch([document])[0])
+        except Exception as error:  # noqa: BLE001 - a foreign block may raise anything; one document is at stake
+            raise InputError("filter_failed", f"{self.name}: {type(error).__name__}") from None
+        return None if passed else Verdict("refine", f"{self.name}:{reason}" if reason else self.name, 0.0, 1.0)
+
+
+def load_block(path: str, options: Mapping[str, Any]) -> Block:
+    """The filter or formatter at a class path such as ``datatrove.pipeline.filters.GopherQualityFilter``.
+
+    Where it takes a `language` and that is Japanese, its words are MeCab's (theirs need spaCy and are 12 times slower).
+
+    Raises:
+        UsageError: not such a path or class, an option it does not have, a package it misses, a download it would make.
+    """
+    found = _class_at(path)
+    allowed = {
+        key: parameter
+        for key, parameter in inspect.signature(found.__init__).parameters.items()
+        if key not in {"self", "exclusion_writer"} and parameter.kind is not inspect.Parameter.VAR_KEYWORD
+    }
+    for key in options:
+        if key not in allowed:
+            raise UsageError(f"{path} has no option {key!r}; {nearest(key, allowed) if allowed else 'it has none'}")
+    for key, parameter in allowed.items():
+        if parameter.default is inspect.Parameter.empty and key not in options:
+            raise UsageError(f"{path} needs the option {key!r}")
+    _refuse_downloads(path, found.__name__, options)
+    given = dict(options)
+    try:
+        if "language" in allowed:
+            given["language"] = _language(str(given.get("language", allowed["language"].default)))
+        return Block(found(**given))
+    except (ImportError, TypeError, ValueError, re.error) as error:
+        raise UsageError(f"{path} cannot be used: {error}") from None
+
+
+def _class_at(path: str) -> Any:
+    module, _, name = path.rpartition(".")
+    if not re.fullmatch(r"datatrove\.pipeline\.(filters|formatters)(\.[a-z0-9_]+)*", module):
+        raise UsageError(f"{path!r} is no block: only datatrove.pipeline.filters and .formatters can be named")
+    try:
+        members = vars(import_module(module))
+    except ImportError as error:
+        raise UsageError(f"{path}: {error}") from None
+    blocks = {key: value for key, value in members.items() if _is_block(value)}
+    if name not in blocks:
+        raise UsageError(f"there is no filter or formatter {name!r} in {module}; {nearest(name, blocks)}")
+    return blocks[name]
+
+
+def _is_block(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, BaseFilter | BaseFormatter) and not inspect.isabstract(value)
+
+
+def _refuse_downloads(path: str, name: str, options: Mapping[str, Any]) -> None:
+    """A build touches no network: the same recipe would give another corpus when what it fetched has changed."""
+    wanted = DOWNLOADS.get(name)
+    if "://" in str(options.get("model_url", "")):
+        wanted = "a model"
+    if wanted:
+        raise UsageError(f"{path} would download {wanted}, and a build downloads nothing")
+
+
+def _language(language: str) -> str | WordTokenizer:
+    """MeCab for Japanese; any other language as it is, once its tokenizer has been seen to load."""
+    if language in JAPANESE:
+        return MecabWords()
+    load_word_tokenizer(language)
+    return language
+
+
+class MecabWords(WordTokenizer):  # type: ignore[misc]
+    """Japanese words for datatrove's blocks, by MeCab: 1.6-1.9 MB/s where its own spaCy tokenizer does 0.14."""
+
+    def __init__(self) -> None:
+        super().__init__("ja")
+
+    def word_tokenize(self, text: str) -> list[str]:
+        """The words of a text, without white space."""
+        words: str = _tagger().parse(text)
+        return words.split()
+
+    def sent_tokenize(self, text: str) -> list[str]:
+        """The sentences of a text, cut after 。！？ and at line ends."""
+        return [text[start:end].strip() for start, end in self.span_tokenize(text)]
+
+    def span_tokenize(self, text: str) -> list[tuple[int, int]]:
+        """Where its sentences are: characters [start, end)."""
+        return [found.span() for found in SENTENCE.finditer(text) if found.group().strip()]
+
+
+@cache
+def _tagger() -> Any:
+    from fugashi import Tagger
+
+    return Tagger("-Owakati")
