@@ -83,6 +83,7 @@ def extract_parquet(
         InputError: ``broken`` where it is no Parquet, ``unsupported`` where it has no such column of text.
     """
     reader = _Parquet(str(raw.path.parent), text_key=text, id_key=id, adapter=_adapt)
+    reader.add_file_path = False  # no argument of theirs; it would put the absolute path into the metadata
     yield from _parts(reader.read_file(raw.path.name), title, date)
 
 
@@ -117,7 +118,7 @@ def _unique(found: Iterable[Part | Failure]) -> Iterator[Part | Failure]:
 
 
 def _adapt(reader: Any, record: Mapping[str, Any], _path: str, ordinal: int) -> dict[str, Any]:
-    """A datatrove adapter: text, id and every plain value as a string; nested `metadata` is unfolded, as theirs does."""
+    """A datatrove adapter: text, id and every plain value as a string; a nested `metadata` is unfolded."""
     nested = record.get("metadata")
     fields = {**(nested if isinstance(nested, dict) else {}), **record}
     text = fields.pop(reader.text_key, None)

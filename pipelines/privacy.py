@@ -29,23 +29,6 @@ _FOLD = (
 )
 _UNFOLDED = re.compile("[！-～‐-―−\u3000]")
 _BEFORE, _AFTER = 40, 20  # characters within which a label counts
-_PREFECTURES = (
-    "北海道|青森県|岩手県|宮城県|秋田県|山形県|福島県|茨城県|栃木県|群馬県|埼玉県|千葉県|東京都|神奈川県|新潟県|富山県|石川県|福井県|"
-    "山梨県|長野県|岐阜県|静岡県|愛知県|三重県|滋賀県|京都府|大阪府|兵庫県|奈良県|和歌山県|鳥取県|島根県|岡山県|広島県|山口県|"
-    "徳島県|香川県|愛媛県|高知県|福岡県|佐賀県|長崎県|熊本県|大分県|宮崎県|鹿児島県|沖縄県"
-)
-_PRIVATE = [
-    ipaddress.ip_network(net)
-    for net in (
-        "0.0.0.0/8",
-        "10.0.0.0/8",
-        "127.0.0.0/8",
-        "169.254.0.0/16",
-        "172.16.0.0/12",
-        "192.168.0.0/16",
-        "224.0.0.0/3",
-    )
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,16 +134,23 @@ def _beside(kind: Kind, start: int, end: int, text: str, found: list[_Found]) ->
 
 
 @cache
+def _data() -> dict[str, Any]:
+    data: dict[str, Any] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+    return data
+
+
+@cache
 def _kinds() -> tuple[Kind, ...]:
-    data: dict[str, dict[str, Any]] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
-    return tuple(_kind(name, entry) for name, entry in data.items())
+    data = _data()
+    prefectures = "|".join(data["prefectures"].split())
+    return tuple(_kind(name, entry, prefectures) for name, entry in data["types"].items())
 
 
-def _kind(name: str, entry: dict[str, Any]) -> Kind:
+def _kind(name: str, entry: dict[str, Any], prefectures: str) -> Kind:
     return Kind(
         type=entry.get("type", name),
         placeholder=entry["placeholder"],
-        pattern=re.compile(entry["pattern"].replace("PREFECTURE", _PREFECTURES), re.VERBOSE | re.MULTILINE),
+        pattern=re.compile(entry["pattern"].replace("PREFECTURE", prefectures), re.VERBOSE | re.MULTILINE),
         check=_CHECKS[entry["check"]] if "check" in entry else bool,
         label=tuple(entry.get("label", ())),
         label_needed=entry.get("label_needed", ""),
@@ -215,7 +205,12 @@ def _is_ip_address(value: str) -> bool:
         return False
     if address.version == 6:
         return not (address.is_loopback or address.is_link_local)
-    return not any(address in net for net in _PRIVATE) and max(address.packed) >= 32
+    return not any(address in net for net in _private_nets()) and max(address.packed) >= 32
+
+
+@cache
+def _private_nets() -> tuple[ipaddress.IPv4Network, ...]:
+    return tuple(ipaddress.IPv4Network(net) for net in _data()["private_nets"])
 
 
 _CHECKS: dict[str, Callable[[str], bool]] = {

@@ -14,6 +14,7 @@ from registry.names import rule
 
 FEW = 50  # words or kanji
 
+
 @rule
 def unknown_ratio(doc: Text) -> float:
     """Share of the words in Japanese script that the dictionary does not know."""

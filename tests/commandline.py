@@ -1,0 +1,33 @@
+"""Running the command line as a user does, and looking at what it made."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SAMPLE = ROOT / "registry" / "domains" / "ja_finance" / "sample"
+TOKENIZER = ROOT / "registry" / "domains" / "ja_finance" / "tokenizer"
+SMALL = ROOT / "tests" / "golden" / "small" / "recipe.yaml"
+PUBLISHED = ("documents", "ledger", "rejects", "shards", "tokenizer", "manifest.json")
+
+
+def corpus(*arguments: object, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run `corpus ARGUMENTS` to its end."""
+    command = [str(Path(sys.executable).with_name("corpus")), *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, env={**os.environ, **env}, capture_output=True, text=True, check=False, timeout=300)
+
+
+def start(*arguments: object) -> subprocess.Popen[str]:
+    """Start `corpus ARGUMENTS`, with its progress on a pipe."""
+    command = [str(Path(sys.executable).with_name("corpus")), *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def contents(build: Path) -> dict[str, bytes]:
+    """Every published file and its bytes."""
+    places = [build / name for name in PUBLISHED]
+    files = [path for place in places for path in ([place] if place.is_file() else sorted(place.rglob("*"))) if path.is_file()]
+    return {str(path.relative_to(build)): path.read_bytes() for path in files}
