@@ -10,7 +10,7 @@ Reasons of failures: ``bad_json``, ``no_text``, ``no_id``, ``duplicate_id``, ``b
 
 from __future__ import annotations
 
-import gzip
+import codecs
 import inspect
 import io
 import re
@@ -37,7 +37,7 @@ from registry.errors import InputError, UsageError, nearest
 from registry.ledger import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from datatrove.data import Document
 
@@ -45,7 +45,9 @@ if TYPE_CHECKING:
 
 logger.disable("datatrove")  # what it warns of is a Failure here
 
-CUT_OFF = (EOFError, zlib.error, OSError)
+CHUNK = 1 << 13  # packed bytes at a time: what they unpack to stays small even where they are a bomb
+BLANK_LINE = b" \t\r\n"
+PAGES = frozenset({"response", "resource", "conversion"})  # the other records describe, they hold no page
 JAPANESE = frozenset({"ja", "jpn", "jpn_Jpan", "japanese"})
 DOWNLOADS = {
     "C4BadWordsFilter": "lists of words",
@@ -157,26 +159,27 @@ class _Records:
 
 class _Jsonl(_Records, JsonlReader):  # type: ignore[misc]
     def read_file(self, filepath: str) -> Iterator[Document | Failure]:
+        with self.data_folder.open(filepath, "rb", compression=None) as packed:
+            stream = _Unpacked(packed)
+            following = 1  # line, counted as people do
+            for number, line in enumerate(io.BufferedReader(stream)):
+                whole = line.endswith(b"\n") or not stream.damage
+                if whole and line.strip(BLANK_LINE):
+                    yield self._line(line.removeprefix(codecs.BOM_UTF8) if number == 0 else line, number)
+                following += whole
+            if stream.damage:
+                place = f"line {following}"
+                yield Failure("broken", f"unreadable from {place} on: {stream.damage}", place)
+
+    def _line(self, line: bytes, number: int) -> Document | Failure:
         import orjson
 
-        with self.data_folder.open(filepath, "rb", compression=None) as packed:
-            lines = _unpacked(packed)
-            number = -1
-            try:
-                for number, line in enumerate(lines):
-                    line = line.removeprefix(b"\xef\xbb\xbf") if number == 0 else line  # noqa: PLW2901
-                    if not line.strip():
-                        continue
-                    place = f"line {number + 1}"
-                    try:
-                        value = orjson.loads(line)
-                    except orjson.JSONDecodeError as error:
-                        yield Failure("bad_json", f"{place}: {error.msg}", place)
-                        continue
-                    yield self.record(value, number, place)
-            except CUT_OFF as error:
-                place = f"line {number + 2}"
-                yield Failure("broken", f"unreadable from {place} on: {error}", place)
+        place = f"line {number + 1}"
+        try:
+            value = orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            return Failure("bad_json", f"{place}: {error.msg}", place)
+        return self.record(value, number, place)
 
 
 class _Parquet(_Records, ParquetReader):  # type: ignore[misc]
@@ -241,18 +244,18 @@ class _Warc(WarcReader):  # type: ignore[misc]
         from warcio.exceptions import ArchiveLoadFailed
 
         with self.data_folder.open(filepath, "rb", compression=None) as packed:
-            number = 0
+            stream = _Unpacked(packed)
+            number, page = 0, None
             try:
-                for number, record in enumerate(ArchiveIterator(_unpacked(packed)), start=1):
-                    if record.rec_type in {
-                        "response",
-                        "resource",
-                        "conversion",
-                    }:  # the others describe, they hold no page
-                        yield self._page(record, f"record {number}")
-            except (ArchiveLoadFailed, ValueError, *CUT_OFF) as error:
+                for number, record in enumerate(ArchiveIterator(io.BufferedReader(stream)), start=1):
+                    if record.rec_type in PAGES:
+                        page = self._page(record, f"record {number}")
+                        yield page
+            except (ArchiveLoadFailed, ValueError, EOFError) as error:
+                stream.damage = stream.damage or str(error)[:200]
+            if stream.damage and not (isinstance(page, Failure) and page.reason == "broken"):
                 place = f"record {number + 1}"
-                yield Failure("broken", f"unreadable from {place} on: {str(error)[:200]}", place)
+                yield Failure("broken", f"unreadable from {place} on: {stream.damage}", place)
 
     def _page(self, record: Any, place: str) -> Part | Failure:
         name = (record.rec_headers.get_header("WARC-Record-ID") or place).strip("<>").removeprefix("urn:uuid:")
@@ -291,21 +294,26 @@ def _crawl(record: Any) -> dict[str, str]:
     return {key: value for key, header in headers.items() if (value := record.rec_headers.get_header(header))}
 
 
-def _unpacked(packed: Any) -> Any:
-    """A packed file's content as a file, by its first bytes: all its members, and an error where it is cut off."""
-    magic = packed.read(4)
-    packed.seek(0)
-    if magic.startswith(b"\x1f\x8b"):
-        return gzip.GzipFile(fileobj=packed)
-    return io.BufferedReader(_Zstd(packed)) if magic == b"\x28\xb5\x2f\xfd" else packed
+class _Unpacked(io.RawIOBase):
+    """A file, unpacked if its first bytes say gzip or zstd, over all its members.
 
-
-class _Zstd(io.RawIOBase):
-    """zstd frames as a raw file. The library's own readers end without a word where a frame is cut off."""
+    Where it is cut off or damaged it ends after the last whole byte, and `damage` says what is wrong: an error raised
+    in the middle would lose what the readers above have in their buffers.
+    """
 
     def __init__(self, packed: Any) -> None:
-        self.packed, self.rest, self.ready = packed, b"", b""
-        self.frame: Any = None
+        import zstandard
+
+        magic = packed.read(4)
+        packed.seek(0)
+        self.packed, self.rest, self.ready, self.damage = packed, b"", b"", ""
+        self.errors = (zlib.error, zstandard.ZstdError)
+        self.member: Any = None
+        self.open_member: Callable[[], Any] | None = None
+        if magic.startswith(b"\x1f\x8b"):
+            self.open_member = lambda: zlib.decompressobj(zlib.MAX_WBITS | 16)
+        elif magic == b"\x28\xb5\x2f\xfd":
+            self.open_member = lambda: zstandard.ZstdDecompressor().decompressobj()
 
     def readable(self) -> bool:
         return True
@@ -319,20 +327,19 @@ class _Zstd(io.RawIOBase):
 
     def _feed(self) -> bool:
         """One more chunk of the packed file; false at its end."""
-        import zstandard
-
-        chunk = self.rest or self.packed.read(1 << 13)
-        if not chunk:
-            if self.frame is not None:
-                raise EOFError("the file is cut off within a zstd frame")
-            return False
+        chunk = self.rest or self.packed.read(CHUNK)
+        if self.open_member is None or not chunk or self.damage:
+            self.ready = b"" if self.damage else chunk
+            self.damage = self.damage or ("cut off within a packed member" if self.member else "")
+            return bool(self.ready)
         try:
-            self.frame = self.frame or zstandard.ZstdDecompressor().decompressobj()
-            self.ready = self.frame.decompress(chunk)
-        except zstandard.ZstdError as error:
-            raise EOFError(str(error)) from None
-        self.rest = self.frame.unused_data if self.frame.eof else b""
-        self.frame = None if self.frame.eof else self.frame
+            self.member = self.member or self.open_member()
+            self.ready = self.member.decompress(chunk)
+        except self.errors as error:
+            self.damage = str(error)
+            return False
+        self.rest = self.member.unused_data.lstrip(b"\0") if self.member.eof else b""  # tar pads with zeros
+        self.member = None if self.member.eof else self.member
         return True
 
 

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pipelines.extract  # noqa: F401 - promises the extractors
 from registry.domain import load_rules
 from registry.errors import RecipeError, UsageError, nearest
 from registry.names import extractor

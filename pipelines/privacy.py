@@ -5,7 +5,8 @@ it, and how many of each type there were. The value itself goes nowhere else.
 
 Digits alone prove nothing: 1 in 11 numbers of 12 digits has the check digit of an individual number, 1 in 10 that of a
 card. So numbers with thousands separators or units are never touched, and plain runs of digits only where a label says
-what they are: without it, 419 amounts of 12 EDINET CSV files would have been masked as individual numbers. Patterns are data, in privacy.yaml; what a checksum or an address range decides is code, here.
+what they are: without it, 419 amounts in 12 EDINET CSV files would have been masked as individual numbers. Patterns
+are data, in privacy.yaml; what a checksum or an address range decides is code, here.
 """
 
 from __future__ import annotations
@@ -29,11 +30,12 @@ _FOLD = (
 )
 _UNFOLDED = re.compile("[！-～‐-―−\u3000]")
 _BEFORE, _AFTER = 40, 20  # characters within which a label counts
+_LINE = 4096  # characters of a line that are looked at, so that a file without line ends takes no quadratic time
 
 
 @dataclass(frozen=True, slots=True)
 class Masked:
-    """What became of a text: `cuts` count characters of the text that was given, `counts` holds every type, zeros too."""
+    """What became of a text: `cuts` are spans of the text that was given, `counts` holds every type, zeros too."""
 
     text: str
     cuts: list[Cut] = field(default_factory=list)
@@ -96,41 +98,46 @@ def _masked(text: str, found: list[_Found], counts: dict[str, int]) -> Masked:
 def _find(text: str, officers: bool) -> list[_Found]:
     """Every piece of personal data in `text`, in order, without overlaps."""
     folded = _UNFOLDED.sub(lambda match: str(match[0]).translate(_FOLD), text)
+    taken = bytearray(len(text))
     found: list[_Found] = []
     for kind in _kinds():
         if (kind.officers and not officers) or kind.needs not in folded:
             continue
         group = "value" if "value" in kind.pattern.groupindex else 0
         for match in kind.pattern.finditer(folded):
-            item = _Found(*match.span(group), kind)
-            if not _overlaps(item, found) and _is_meant(item, folded, found):
-                found.append(item)
+            start, end = match.span(group)
+            if not any(taken[start:end]) and _is_meant(kind, folded, start, end):
+                taken[start:end] = b"\1" * (end - start)
+                found.append(_Found(start, end, kind))
     return sorted(found, key=lambda item: item.start)
 
 
-def _overlaps(item: _Found, found: list[_Found]) -> bool:
-    return any(item.start < other.end and other.start < item.end for other in found)
-
-
-def _is_meant(item: _Found, text: str, found: list[_Found]) -> bool:
-    """Whether the checksum holds and the surroundings allow the value to be what it looks like."""
-    kind = item.kind
-    if not kind.check(text[item.start : item.end]):
+def _is_meant(kind: Kind, text: str, start: int, end: int) -> bool:
+    """Whether the checksum holds and the surroundings allow ``text[start:end]`` to be what it looks like."""
+    if not kind.check(text[start:end]):
         return False
-    line = text.rfind("\n", 0, item.start) + 1
-    if kind.beside and not _beside(kind, line, text.find("\n", item.end) % (len(text) + 1), text, found):
+    if kind.beside and not _is_beside(kind, _on_line(text, start, end, _LINE, _LINE)):
         return False
-    if kind.label_needed == "always" or (kind.label_needed == "tables" and text[line : line + 1] == "|"):
-        before = text[max(line, item.start - _BEFORE) : item.start]
-        after = text[item.end : item.end + _AFTER].partition("\n")[0]
-        return any(label in before or label in after for label in kind.label)
+    if kind.label_needed == "always" or (kind.label_needed == "tables" and _in_table(text, start)):
+        near = _on_line(text, start, end, _BEFORE, _AFTER)
+        return any(label in near for label in kind.label)
     return True
 
 
-def _beside(kind: Kind, start: int, end: int, text: str, found: list[_Found]) -> bool:
-    """Whether the line ``text[start:end]`` holds one of the types that `kind` asks for, still plain or masked before."""
-    near = any(start <= other.start < end for other in found if other.kind.type in kind.beside)
-    return near or any(other.placeholder in text[start:end] for other in _kinds() if other.type in kind.beside)
+def _on_line(text: str, start: int, end: int, before: int, after: int) -> str:
+    """What stands around ``text[start:end]`` on its line, so many characters before and after at most."""
+    left = text[max(start - before, 0) : start].rpartition("\n")[2]
+    return left + text[start:end] + text[end : end + after].partition("\n")[0]
+
+
+def _in_table(text: str, start: int) -> bool:
+    return text[max(start - _LINE, 0) : start].rpartition("\n")[2].startswith("|")
+
+
+def _is_beside(kind: Kind, line: str) -> bool:
+    """Whether `line` holds one of the types that `kind` asks for, plain or masked before."""
+    others = [other for other in _kinds() if other.type in kind.beside]
+    return any(other.placeholder in line or other.pattern.search(line) for other in others)
 
 
 @cache
@@ -166,7 +173,7 @@ def _digits(value: str) -> list[int]:
 
 
 def _is_my_number(value: str) -> bool:
-    """The check digit of an individual number: ministerial ordinance 85 of 2014 (総務省令第85号), article 5."""
+    """The check digit of an individual number: 総務省, ministerial ordinance 85 of 2014, article 5."""
     *digits, check = _digits(value)
     rest = (
         sum(digit * weight for digit, weight in zip(reversed(digits), [2, 3, 4, 5, 6, 7, 2, 3, 4, 5, 6], strict=True))
@@ -176,7 +183,7 @@ def _is_my_number(value: str) -> bool:
 
 
 def _is_corporate_number(value: str) -> bool:
-    """The check digit of a corporate number, its first: ministerial ordinance 70 of 2014 (財務省令第70号), article 2."""
+    """The first digit of a corporate number, its check: 財務省, ministerial ordinance 70 of 2014, article 2."""
     check, *digits = _digits(value)
     return check == 9 - sum(digit * (1 + place % 2) for place, digit in enumerate(reversed(digits))) % 9
 

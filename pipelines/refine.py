@@ -1,5 +1,4 @@
-"""Documents -> cleaned, measured, judged documents: normalize, privacy, blocks, words, rules, profile, sketch, in
-this order.
+"""Documents -> cleaned, measured, judged documents: normalize, privacy, blocks, words, rules, profile, sketch.
 
 In: a document as an extractor left it; its ``kind`` names the profile that judges it. Out: `Refined`, everything that
 later stages and the ledger need, for kept and rejected documents alike. One MeCab pass serves the rules and the sketch.

@@ -1,5 +1,4 @@
-"""Text -> its words: one MeCab pass whose arrays every later stage shares (rules, near-duplicates, vocabulary,
-statistics).
+"""Text -> its words: one MeCab pass, whose arrays rules, near-duplicates, vocabulary and statistics share.
 
 In: any text. Out: `Words`, four arrays of n words: first and last character, class, and whether the dictionary knew it.
 MeCab itself writes byte positions and context ids as digits, and numpy reads a whole document's digits at once, so no
@@ -126,7 +125,7 @@ class Analyzer:
         self._room = CACHE_CHARACTERS
 
     def analyze(self, text: str) -> Words:
-        """The words of `text`; offsets count characters of `text` itself. Never raises because of what the text holds."""
+        """The words of `text`; offsets count characters of `text` itself. No text makes it raise."""
         clean = _SURROGATE.sub("\ufffd", _BLIND.sub(" ", text))
         pieces = list(_pieces(clean))
         found = [self._parse(piece) for _, piece in pieces]

@@ -17,6 +17,7 @@ import inspect
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
+from types import SimpleNamespace
 from typing import Any, Generic, Protocol, TypeVar, cast, overload
 
 from registry.errors import UnknownNameError, UsageError, nearest
@@ -100,12 +101,11 @@ class Registry(Generic[F]):
     def options(self, name: str) -> dict[str, inspect.Parameter]:
         """The options of `name`: its keyword-only parameters, with resolved annotations and defaults."""
         function = self.get(name)
-        hints = typing.get_type_hints(function)
-        return {
-            p.name: p.replace(annotation=hints.get(p.name, Any))
-            for p in inspect.signature(function).parameters.values()
-            if p.kind is inspect.Parameter.KEYWORD_ONLY
-        }
+        keywords = [p for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
+        # Only these are resolved: other annotations may name what is imported for type checkers alone.
+        written = SimpleNamespace(__annotations__={p.name: p.annotation for p in keywords})
+        hints = typing.get_type_hints(written, function.__globals__)
+        return {p.name: p.replace(annotation=hints[p.name]) for p in keywords}
 
     def check(self, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
         """`given` as valid options of `name`: every key known, every value of the annotated type.

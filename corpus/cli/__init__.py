@@ -11,7 +11,10 @@ from typing import Any, NoReturn
 import click
 
 from corpus.guard import check_siblings
-from registry.errors import CorpusError, nearest
+
+check_siblings()  # before anything of theirs is imported
+
+from registry.errors import CorpusError, nearest  # noqa: E402
 
 # Name and one line of help, so that listing them imports none of them. A test keeps the lines equal to the commands'
 # own.
@@ -61,7 +64,6 @@ def cli(debug: bool) -> None:
 
 def main() -> NoReturn:
     """Run the command line. A user's mistake never shows a traceback, unless --debug asks for it."""
-    check_siblings()
     try:
         sys.exit(cli.main(standalone_mode=False) or 0)
     except click.ClickException as error:

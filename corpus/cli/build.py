@@ -115,6 +115,7 @@ def _show(opened: OpenedBuild, *, changed: bool) -> None:
     table.add_section()
     table.add_row("all", "", f"{total:,}", *_fates(manifest.fates), f"{sum(manifest.tokens.values()):,}")
     out = Console()
+    out = out if out.is_terminal else Console(width=110)  # a pipe has no width of its own
     out.print(table)
     seen = sum(manifest.fates.values())
     out.print(

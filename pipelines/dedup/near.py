@@ -60,7 +60,7 @@ def find_duplicates(
     offsets: Int64,
     rank: Int64,
     *,
-    threshold: float = 0.8,
+    threshold: float | None = 0.8,
     bands: int = 20,
     rows: int = 6,
 ) -> Duplicates:
@@ -72,7 +72,8 @@ def find_duplicates(
         shingles: all documents' sorted unique hashes, one after another; document i has ``offsets[i]:offsets[i + 1]``.
         offsets: [n + 1].
         rank: [n], distinct; of duplicates the lowest stays.
-        threshold: exact Jaccard similarity from which on two documents are duplicates, above 0 and at most 1.
+        threshold: exact Jaccard similarity from which on two documents are duplicates, above 0 and at most 1; None
+            finds those of the same content only.
         bands: groups of lanes of the signature; agreement in one of them makes a candidate.
         rows: lanes in a band.
 
@@ -81,20 +82,23 @@ def find_duplicates(
         RecordError: the arrays contradict each other.
     """
     count = len(rank)
-    if not 0 < threshold <= 1 or min(bands, rows) < 1 or bands * rows > signatures.shape[1]:
+    if threshold is not None and (
+        not 0 < threshold <= 1 or min(bands, rows) < 1 or bands * rows > signatures.shape[1]
+    ):
         raise UsageError(f"threshold {threshold} and {bands} bands of {rows} do not fit {signatures.shape[1]} lanes")
     _check(contents, signatures, shingles, offsets, rank)
     order = np.argsort(rank).astype(np.int64)
     pairs = np.ascontiguousarray(contents).view(np.uint64).reshape(count, 2)
     best = _first_with_content(pairs[order])
     arrays = frozen(signatures, np.uint32), frozen(shingles, np.uint32), frozen(offsets, np.int64)
-    distinct = np.flatnonzero((best == np.arange(count)) & (np.diff(offsets)[order] > 0))
-    near = verified_links(
-        Sketches(frozen(order[distinct], np.int64), *arrays), threshold=threshold, bands=bands, rows=rows
-    )
+    near = np.empty((0, 2), np.int64)
+    if threshold is not None:
+        distinct = np.flatnonzero((best == np.arange(count)) & (np.diff(offsets)[order] > 0))
+        candidates = Sketches(frozen(order[distinct], np.int64), *arrays)
+        near = distinct[verified_links(candidates, threshold=threshold, bands=bands, rows=rows)]
     copies = np.flatnonzero(best != np.arange(count))
-    links = np.concatenate((np.stack((best[copies], copies), axis=1), distinct[near]))
-    return _resolve(_Ranked(Sketches(frozen(order, np.int64), *arrays), best), links, threshold)
+    links = np.concatenate((np.stack((best[copies], copies), axis=1), near))
+    return _resolve(_Ranked(Sketches(frozen(order, np.int64), *arrays), best), links, threshold or 1.0)
 
 
 def _check(

@@ -58,7 +58,7 @@ def extract_filing(raw: Raw) -> Iterator[Part | Failure]:
     """The sections of one filing, numbered from 1; the part "" where it has but one.
 
     Raises:
-        InputError: ``empty`` where nothing is visible, ``broken`` or ``too_deep`` where the markup cannot be read.
+        InputError: ``empty`` where nothing is visible, ``broken`` or ``too_large`` where the markup cannot be read.
     """
     decoded = decode(raw.path.read_bytes())
     root = _parse(decoded.text)

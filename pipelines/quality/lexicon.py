@@ -1,7 +1,7 @@
-"""Rules on words: does MeCab find a language in it? Shuffled characters, noise and keyword lists have words of another kind.
+"""Rules on words: does MeCab find a language in it? Shuffled characters and lists of keywords have other words.
 
-Shares that must not be high are of 50 words at least, even where there are fewer: one name that the dictionary lacks says
-nothing about a line of ten words. Without this the limits that fit long filings reject 14 % of 1,473 short sections.
+Shares that must not be high are of 50 words at least, even where there are fewer: one name that the
+dictionary lacks says nothing about a line of ten words. Without this the limits that fit long filings reject 14 % of 1,473 short sections.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def unknown_ratio(doc: Text) -> float:
 
 @rule
 def lone_kanji(doc: Text) -> float:
-    """Share of the kanji that are a word by themselves: 0.2 to 0.4 in Japanese, most of them once characters are shuffled."""
+    """Share of the kanji that are a word by themselves: 0.2 to 0.4 in Japanese, 0.8 once characters are shuffled."""
     kanji = doc.script[doc.tokens.start] == Script.KANJI
     lone = np.count_nonzero(kanji & (doc.tokens.end - doc.tokens.start == 1))
     return float(lone) / max(doc.scripts[Script.KANJI], FEW)
@@ -38,7 +38,7 @@ def mean_word(doc: Text) -> float:
 
 @rule
 def function_words(doc: Text) -> float:
-    """Share of particles and auxiliaries among the Japanese words of prose: what makes sentences of words. 0 without prose."""
+    """Share of particles and auxiliaries among the Japanese words of prose, which make sentences of words."""
     pos = doc.tokens.pos[doc.japanese & doc.prose_words]
     return float(np.count_nonzero((pos == Pos.PARTICLE) | (pos == Pos.AUXILIARY))) / max(len(pos), 1)
 

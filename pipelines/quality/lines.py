@@ -1,4 +1,4 @@
-"""Rules on sentences and lines. Tables, code and rules of dashes are not prose and are left out; without prose all are 0."""
+"""Rules on sentences and lines. Tables, code and rules of dashes are left out; without other lines all are 0."""
 
 from __future__ import annotations
 

@@ -16,13 +16,14 @@ from pipelines.quality.text import Text
 from registry.names import rule
 
 _ITEMS = re.compile(r"[|｜/／>＞»›・･\s\[\]【】()（）*#●■▶-]+")
+_LONGEST_MENU = 200  # characters
 
 
 @rule
 def navigation(doc: Text) -> float:
     """Share of the lines that consist of menu items: ホーム, サイトマップ, 前のページへ | 次のページへ."""
     menu = _phrases("navigation")
-    return sum(1 for line in doc.lines if _is_menu(line, menu)) / max(len(doc.lines), 1)
+    return sum(1 for line in doc.lines if len(line) < _LONGEST_MENU and _is_menu(line, menu)) / max(len(doc.lines), 1)
 
 
 @rule

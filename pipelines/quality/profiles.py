@@ -1,4 +1,4 @@
-"""Profiles: which measurements a kind of text has to keep within which limits. Data in, verdicts out; nothing is measured here.
+"""Profiles: within which limits the measurements of a kind of text have to lie. Data in, verdicts out.
 
 A profile is YAML, `<kind>.yaml`: one entry per rule, in the order in which they judge.
 

@@ -90,7 +90,7 @@ def longest_run(doc: Text) -> float:
 
 @rule
 def compression_ratio(doc: Text) -> float:
-    """Bytes of the text after zlib over before: about 0.4 for prose, 0.1 for machine repetition, 1 for noise or nothing."""
+    """Bytes of the text after zlib over before: 0.4 for prose, below 0.1 for machine repetition, 1 for nothing."""
     data = doc.text.encode("utf-8", "surrogatepass")
     return len(zlib.compress(data, 1)) / len(data) if data else 1.0
 

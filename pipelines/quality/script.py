@@ -1,4 +1,4 @@
-"""Rules on scripts: how long a text is, and what it is written in. Shares are of all characters that are not white space."""
+"""Rules on scripts: how long a text is, and what it is written in. Shares are of all characters but white space."""
 
 from __future__ import annotations
 

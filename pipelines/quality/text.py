@@ -1,8 +1,7 @@
 """A document as rules read it: the text, its words, and everything that several rules need, each computed once.
 
-In: the cleaned text and the `Words` of one MeCab pass. Out: `Text`, which is a `registry.names.Reading` for the rules of
-a domain, and has counts of characters and masks of words besides for the rules built in here. Rules cost a sixth of
-MeCab's time together, because they share these arrays.
+In: the cleaned text and the `Words` of one MeCab pass. Out: `Text`, which is a `registry.names.Reading` for the rules
+of a domain, and has counts of characters and masks of words besides for the rules built in here.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import unicodedata
 from enum import IntEnum
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import yaml
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from pipelines.words import Words
 
-_SENTENCE = re.compile(r"[^。！？\n]*[^。！？\s][^。！？\n]*[。！？]*[」』）)]*")
+_SENTENCE = re.compile(r"[^。！？]+[。！？]*[」』）)]*")
 _LINE = re.compile(r"[^\n]+")
 _FENCE = re.compile(r"\s*(?:```|~~~)")
 _BASE = np.uint64(0x9E3779B97F4A7C15)
@@ -57,7 +56,8 @@ class Text:
     @cached_property
     def sentences(self) -> list[str]:
         """The sentences of the prose, cut after 。！？ and at line ends."""
-        return [sentence for line in self.prose for sentence in _SENTENCE.findall(line)]
+        found = (sentence.strip() for line in self.prose for sentence in _SENTENCE.findall(line))
+        return [sentence for sentence in found if sentence]
 
     @cached_property
     def words(self) -> list[str]:
@@ -82,7 +82,8 @@ class Text:
     @cached_property
     def scripts(self) -> list[int]:
         """How many characters there are of each `Script`."""
-        return np.bincount(self.script, minlength=len(Script)).tolist()
+        counts: list[int] = np.bincount(self.script, minlength=len(Script)).tolist()
+        return counts
 
     @cached_property
     def characters(self) -> int:
@@ -130,14 +131,15 @@ class Text:
         """(prose words,) a hash of each word: equal words have equal ones."""
         return self.hashes(self.tokens.start[self.prose_words], self.tokens.end[self.prose_words])
 
-    def hashes(self, start: NDArray[np.int32], end: NDArray[np.int32]) -> NDArray[np.uint64]:
+    def hashes(self, start: NDArray[np.signedinteger[Any]], end: NDArray[np.signedinteger[Any]]) -> NDArray[np.uint64]:
         """(n,) a hash of each of the n strings ``text[start:end]``, without making the strings.
 
-        The polynomial hash of a string is a difference of prefix sums, shifted back to where the string begins; modulo 2**64
-        every odd base has an inverse, so both are exact.
+        The polynomial hash of a string is a difference of prefix sums, shifted back to where the string begins; modulo
+        2**64 every odd base has an inverse, so both are exact.
         """
         sums, inverse = self._prefixes
-        return (sums[end] - sums[start]) * inverse[start]
+        hashes: NDArray[np.uint64] = (sums[end] - sums[start]) * inverse[start]
+        return hashes
 
     @cached_property
     def _prefixes(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:

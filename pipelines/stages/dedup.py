@@ -64,10 +64,10 @@ def task(spec: Json, target: Path, progress: Progress) -> Json:
         np.array(columns["chars"], dtype=np.int64),
         ids,
     )
-    near = spec["near"] or {"threshold": 2.0, "bands": 1, "rows": 1}  # no similarity reaches 2: exact ones only
+    near = spec["near"] or {"threshold": None, "bands": 1, "rows": 1}
     found = find_duplicates(
         np.frombuffer(b"".join(columns["content"]), dtype=np.uint64).reshape(len(ids), 2),
-        _matrix(columns["signature"]),
+        _matrix(columns["signature"], near["bands"] * near["rows"]),
         np.frombuffer(b"".join(columns["shingles"]), dtype=np.uint32),
         np.concatenate([[0], np.cumsum([len(s) // 4 for s in columns["shingles"]], dtype=np.int64)]).astype(np.int64),
         order,
@@ -111,8 +111,8 @@ def _gather(slices: list[Slice], progress: Progress) -> dict[str, list[Any]]:
     return columns
 
 
-def _matrix(signatures: list[bytes]) -> Any:
+def _matrix(signatures: list[bytes], lanes: int) -> Any:
     import numpy as np
 
-    width = len(signatures[0]) // 4 if signatures else 1
-    return np.frombuffer(b"".join(signatures), dtype=np.uint32).reshape(len(signatures), width)
+    lanes = len(signatures[0]) // 4 if signatures else lanes  # no document may be left for this stage
+    return np.frombuffer(b"".join(signatures), dtype=np.uint32).reshape(len(signatures), lanes)

@@ -5,16 +5,19 @@ In: segments of one region. Out: rows of them from top to bottom, and each row a
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipelines.extract.pdf.characters import is_cjk_char
+from pipelines.extract.pdf.characters import CJK, is_cjk_char
 from pipelines.extract.pdf.segments import Segment, merged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 Row = list[Segment]  # from left to right
+_SOLID = "".join(f"{chr(first)}-{chr(last)}" for first, last in CJK)
+FIRST_WORD = re.compile(rf"[^\s{_SOLID}]+|.[、。，．」』）〕】〉》]*")
 
 
 @dataclass(slots=True)
@@ -36,9 +39,9 @@ class Line:
 
     @property
     def first_word(self) -> float:
-        """The width in points of what would have to fit on the line before: one ideograph, or one Latin word."""
-        word = 1 if is_cjk_char(self.text[0]) else len(self.text.split(" ", 1)[0])
-        return (self.x1 - self.x0) * word / len(self.text)
+        """The width in points of what would have to fit on the line before: an ideograph and its marks, or a word."""
+        word = FIRST_WORD.match(self.text)
+        return (self.x1 - self.x0) * (word.end() if word else 1) / len(self.text)
 
 
 def rows_of(segments: Iterable[Segment]) -> list[Row]:

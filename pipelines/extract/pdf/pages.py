@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 from pipelines.extract.pdf.characters import undecodable
 from pipelines.extract.pdf.columns import regions
 from pipelines.extract.pdf.flow import Stream, streams
+from pipelines.extract.pdf.gaps import with_gap_tables
 from pipelines.extract.pdf.glyphs import read_glyphs
 from pipelines.extract.pdf.grid import cells_of
 from pipelines.extract.pdf.lines import Line, Row, rows_of
 from pipelines.extract.pdf.ruby import without_ruby
 from pipelines.extract.pdf.rulings import read_rulings
 from pipelines.extract.pdf.segments import Segment, chains, joined
-from pipelines.extract.pdf.tables import Table, ruled_table, with_gap_tables
+from pipelines.extract.pdf.tables import Table, ruled_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,7 +10,7 @@ marks then say where a new paragraph starts although the line before was full.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 INDENT = 0.7  # em: a line that starts so much further in or out starts there on purpose
 SLACK = 1.1  # em: a line that ends within this (and the next word) of the edge is full; hanging marks need one em
 GAP = 0.45  # em more than the usual gap between lines is a gap between paragraphs
+WIDEST_GAP = 1.3  # em: lines further apart than in double spacing are no paragraph
 SIZES = 1.12  # ratio of sizes within a paragraph
 ITEM_START = pattern("item_start")
 
@@ -50,7 +51,7 @@ def paragraphs(pages: Iterable[Page]) -> Iterator[tuple[int, Paragraph | Table]]
     open_block: Paragraph | None = None
     last: tuple[Line, Column] | None = None
     for page in pages:
-        for column in page.columns:
+        for column in [_tightened(column, page.columns) for column in page.columns]:
             for block, ends_with in _blocks(column, page.number):
                 if isinstance(block, Table):
                     if open_block is not None and last is not None and block.y0 > 0 and ends_with is None:
@@ -76,14 +77,38 @@ def paragraphs(pages: Iterable[Page]) -> Iterator[tuple[int, Paragraph | Table]]
         yield open_block.page, open_block
 
 
+def _tightened(column: Column, columns: Sequence[Column]) -> Column:
+    """`column` between the edges of the lines on its page that lie within its old ones.
+
+    A running head or a table may have been wider than the text. The right edge is the outermost that two lines reach.
+    """
+    within = [i for c in columns for i in c.items if i.x0 >= column.x0 - 1 and i.x1 <= column.x1 + 1]
+    lines = [i for i in within if isinstance(i, Line)]
+    if not lines:
+        return column
+    ends = sorted((line.x1 for line in lines), reverse=True)
+    slack = SLACK * max(line.size for line in lines)
+    x1 = next((a for a, b in pairwise(ends) if a - b < slack), ends[0])
+    return replace(column, x0=min(line.x0 for line in lines), x1=x1)
+
+
 def _runs_on(last: tuple[Line, Column], block: Paragraph, column: Column) -> bool:
-    """Whether the first block of a column goes on with the last line of the column before."""
+    """Whether the first block of a column goes on with the last line of the column before.
+
+    After a full stop only where the column indents its paragraphs and this block is not indented.
+    """
     line, before = last
     em = max(line.size, block.size)
     alike = 1 / SIZES < block.size / line.size < SIZES
     full = before.x1 - line.x1 < (1 + SLACK) * em
     starts = ITEM_START.match(block.text) or block.x0 > column.x0 + INDENT * em
-    return alike and full and not starts and line.text[-1] not in "。！？．"
+    ended = line.text[-1] in "。！？" or (line.text[-1] in ".．!?" and not is_cjk_char(block.text[0]))
+    return alike and full and not starts and (not ended or _indents(column, em))
+
+
+def _indents(column: Column, em: float) -> bool:
+    """Whether some line of a column is indented by about one em, as the first lines of its paragraphs are."""
+    return any(isinstance(i, Line) and INDENT * em < i.x0 - column.x0 < 2.5 * em for i in column.items)
 
 
 def _blocks(column: Column, page: int) -> Iterator[tuple[Paragraph | Table, Line | None]]:
@@ -118,7 +143,7 @@ def _paragraphs(lines: Sequence[Line], column: Column, page: int) -> Iterator[tu
 def _usual_gap(lines: Sequence[Line]) -> float:
     """The usual gap between lines in points, those of two em and more left out."""
     gaps = [b.y0 - a.y1 for a, b in pairwise(lines) if b.y0 - a.y1 < 2 * b.size]
-    return median(gaps) if gaps else 0.0
+    return min(median(gaps), WIDEST_GAP * lines[0].size) if gaps else 0.0
 
 
 def _continues(lines: Sequence[Line], index: int, start: int, column: Column, usual: float) -> bool:

@@ -9,6 +9,7 @@ similarity. It is told by geometry: nothing but kana, at most 0.62 of the size o
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from math import ceil
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def _base(ruby: Segment, bases: list[Segment], tops: list[float]) -> Segment | N
 def _place(ruby: Segment, base: Segment) -> int:
     """After how many characters of `base`, taken as equally wide, the word that `ruby` explains ends."""
     width = (base.x1 - base.x0) / max(len(base.text), 1)
-    at = min(max(round((ruby.x1 - base.x0) / width), 1), len(base.text))
+    at = min(max(ceil((ruby.x1 - base.x0) / width - 0.25), 1), len(base.text))
     while at > 1 and "ぁ" <= base.text[at - 1] <= "ん":  # long ruby overhangs the kana that follow its word
         at -= 1
     return at

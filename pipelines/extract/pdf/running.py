@@ -18,7 +18,7 @@ from pipelines.extract.pdf.patterns import pattern
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipelines.extract.pdf.pages import Column, Page
+    from pipelines.extract.pdf.pages import Page
     from pipelines.extract.pdf.tables import Table
 
 EDGE = 0.12  # of the page's height
@@ -28,7 +28,7 @@ PAGE_NUMBER = pattern("page_number")
 
 def without_running_heads(pages: Sequence[Page]) -> list[Page]:
     """`pages` less the lines that repeat at their edges."""
-    seen = Counter(key for page in pages for key in {_key(line, page) for line in _edge_lines(page)})
+    seen = Counter(key for page in pages for key in {_key(line) for line in _edge_lines(page)})
     least = max(PAGES, SHARE * len(pages)) if len(pages) > 3 else len(pages)
     repeated = {key for key, count in seen.items() if count >= least and len(pages) > 1}
     numbered = sum(any(_is_number(line) for line in _edge_lines(page)) for page in pages)
@@ -39,16 +39,10 @@ def _without(page: Page, repeated: set[tuple[str, int]], *, numbers: bool) -> Pa
     def stays(item: Line | Table) -> bool:
         if not isinstance(item, Line) or not _at_edge(item, page):
             return True
-        return _key(item, page) not in repeated and not (numbers and _is_number(item))
+        return _key(item) not in repeated and not (numbers and _is_number(item))
 
     columns = [replace(column, items=[item for item in column.items if stays(item)]) for column in page.columns]
-    return replace(page, columns=[_tightened(column, columns) for column in columns if column.items])
-
-
-def _tightened(column: Column, columns: Sequence[Column]) -> Column:
-    """`column` between the edges of what is left on the page between its old ones: a head may have been wider."""
-    lines = [i for c in columns for i in c.items if i.x0 >= column.x0 - 1 and i.x1 <= column.x1 + 1]
-    return replace(column, x0=min(i.x0 for i in lines), x1=max(i.x1 for i in lines))
+    return replace(page, columns=[column for column in columns if column.items])
 
 
 def _edge_lines(page: Page) -> list[Line]:
@@ -59,9 +53,9 @@ def _at_edge(line: Line, page: Page) -> bool:
     return line.y1 < EDGE * page.height or line.y0 > (1 - EDGE) * page.height
 
 
-def _key(line: Line, page: Page) -> tuple[str, int]:
-    """What makes two lines alike: their text with every number as #, and the half of the page."""
-    return re.sub(r"[0-9０-９]+", "#", line.text).replace(" ", ""), int(line.middle > page.height / 2)
+def _key(line: Line) -> tuple[str, int]:
+    """What makes two lines alike: their text with every number as #, and their height on the page to 10 points."""
+    return re.sub(r"[0-9０-９]+", "#", line.text).replace(" ", ""), round(line.middle / 10)
 
 
 def _is_number(line: Line) -> bool:

@@ -1,6 +1,6 @@
-"""Tables: from the cells of a grid, or from the gaps between the columns of unruled rows.
+"""Ruled tables: the text in the cells of a grid.
 
-In: segments. Out: `Table`s, whose rows all have the same number of cells; numbers and signs are as printed, an empty
+In: a grid and the segments in it. Out: a `Table`, whose rows all have the same number of cells; numbers and signs are as printed, an empty
 cell is an empty string, and a merged cell stands at its first place with empty ones after it, so no column shifts.
 """
 
@@ -8,20 +8,21 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipelines.extract.pdf.lines import Line, Row, joined_text, line_of, rows_of
+from pipelines.extract.pdf.lines import Line, joined_text, line_of, rows_of
 from pipelines.extract.pdf.patterns import pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from pipelines.extract.pdf.grid import Grid
     from pipelines.extract.pdf.segments import Segment
 
-NUMBER, ITEM_MARK = pattern("number"), pattern("item_mark")
+NUMBER = pattern("number")
 
 
 @dataclass(slots=True)
@@ -42,7 +43,7 @@ def ruled_table(grid: Grid, segments: Sequence[Segment]) -> Table:
     inside: dict[int, list[Segment]] = {}
     for segment in segments:
         inside.setdefault(segment.cell, []).append(segment)
-    lines = {cell: [line_of(row) for row in rows_of(found)] for cell, found in inside.items()}
+    lines = {cell: _cell_lines(found) for cell, found in inside.items()}
     rows: list[list[str]] = []
     seen: set[int] = set()
     for names in grid.cell.tolist():
@@ -57,19 +58,41 @@ def ruled_table(grid: Grid, segments: Sequence[Segment]) -> Table:
     return Table(*box, sizes, _without_empty(rows), tuple(grid.x.tolist()))
 
 
+def _cell_lines(segments: Sequence[Segment]) -> list[Line]:
+    """The lines of a cell; a unit set beside the middle of a label of several lines comes after the label."""
+    rows = rows_of(segments)
+    left, right = _sides(segments)
+    if len(rows) > 1 and left and right and len(rows_of(right)) == 1 and len(rows_of(left)) > 1:
+        beside = right[0].middle
+        if all(abs(s.middle - beside) > 0.25 * s.height for s in left):
+            rows = [*rows_of(left), right]
+    return [line_of(row) for row in rows]
+
+
+def _sides(segments: Sequence[Segment]) -> tuple[list[Segment], list[Segment]]:
+    """What stands left and right of the widest gap between segments, taking them from left to right."""
+    ordered = sorted(segments, key=lambda s: s.x0)
+    reach = list(accumulate((s.x1 for s in ordered), max))
+    gaps = [b.x0 - end for end, b in zip(reach, ordered[1:], strict=False)]
+    if not gaps or max(gaps) <= 0:
+        return ordered, []
+    cut = gaps.index(max(gaps)) + 1
+    return ordered[:cut], ordered[cut:]
+
+
 def _printed_rows(row: list[list[Line]]) -> list[list[str]]:
     """One ruled row as the rows printed in it: several where the rules between them are left out.
 
-    A new one starts at each line where some cell is a plain number or date, if there are at least three such lines;
-    the header "前連結会計年度 / (自 2021年1月1日 / 至 2021年12月31日)" has none and stays one cell.
+    That is so where a column has a plain number or date on at least three lines; a new row starts at each of them.
+    The header "前連結会計年度 / (自 2021年1月1日 / 至 2021年12月31日)" has none and stays one cell.
     """
-    numbers = sorted(line.middle for cell in row for line in cell if NUMBER.fullmatch(line.text.strip()))
-    height = max((line.y1 - line.y0 for cell in row for line in cell), default=0.0)
-    starts = [y for y, last in zip(numbers, [-height, *numbers], strict=False) if y - last > height / 2]
+    numbers = [[line.middle for line in cell if NUMBER.fullmatch(line.text.strip())] for cell in row]
+    starts = max(numbers, key=len, default=[])
     if len(starts) < 3:
         return [[joined_text(cell) for cell in row]]
+    half = max(line.y1 - line.y0 for cell in row for line in cell) / 2
     first = min(line.middle for cell in row for line in cell)
-    bounds = [y - height / 2 for y in starts if y - height / 2 > first]
+    bounds = [y - half for y in starts if y - half > first]
     placed: list[list[list[Line]]] = [[[] for _ in row] for _ in range(len(bounds) + 1)]
     for column, cell in enumerate(row):
         for line in cell:
@@ -82,108 +105,3 @@ def _without_empty(rows: list[list[str]]) -> list[list[str]]:
     rows = [row for row in rows if any(row)]
     used = [any(column) for column in zip(*rows, strict=True)]
     return [[cell for cell, keep in zip(row, used, strict=True) if keep] for row in rows]
-
-
-def with_gap_tables(rows: Iterable[Row | Table]) -> list[Line | Table]:
-    """The rows of a region as lines, and as tables where several rows in a row have gaps at the same places."""
-    result: list[Line | Table] = []
-    pending: list[Row] = []
-    for row in rows:
-        if isinstance(row, Table):
-            result += [*_tables_in(pending), row]
-            pending = []
-        else:
-            pending.append(row)
-    return result + _tables_in(pending)
-
-
-def _tables_in(rows: list[Row]) -> list[Line | Table]:
-    result: list[Line | Table] = []
-    start = 0
-    while start < len(rows):
-        end = _stretch(rows, start)
-        table = _gap_table(rows[start:end]) if end - start > 1 else None
-        if table is None:
-            result.append(line_of(rows[start]))
-            start += 1
-        else:
-            result.append(table)
-            start = end
-    return result
-
-
-def _stretch(rows: list[Row], start: int) -> int:
-    """Where the rows end that could be one table: at two lines of text in a row, at a wide gap, at a change of size."""
-    end = start
-    singles = 0
-    for index in range(start, len(rows)):
-        row = rows[index]
-        if index > start and (row[0].y0 - rows[index - 1][0].y1 > 2.2 * row[0].height):
-            break
-        if _has_gaps(row):
-            singles, end = 0, index + 1
-        else:
-            singles += 1
-            if singles > 2 or index == start:
-                break
-    return max(end, start)
-
-
-def _has_gaps(row: Row) -> bool:
-    return len(row) > 1 and not (len(row) == 2 and ITEM_MARK.fullmatch(row[0].text))
-
-
-def _gap_table(rows: list[Row]) -> Table | None:
-    """The table that `rows` make, or None where their gaps are not at the same places or it is plainly no table."""
-    gapped = [row for row in rows if _has_gaps(row)]
-    if len(gapped) < 2 or len(gapped) < 0.5 * len(rows):
-        return None
-    columns = _columns(gapped)
-    if len(columns) < 2:
-        return None
-    cells = [_in_columns(row, columns) for row in rows]
-    if not _looks_like_table(cells, gapped):
-        return None
-    x0, x1 = min(s.x0 for row in rows for s in row), max(s.x1 for row in rows for s in row)
-    y0, y1 = min(s.y0 for s in rows[0]), max(s.y1 for s in rows[-1])
-    edges = (*(start for start, _ in columns), columns[-1][1])
-    return Table(x0, y0, x1, y1, rows[0][0].size, cells, edges)
-
-
-def _columns(rows: list[Row]) -> list[tuple[float, float]]:
-    """The x ranges that text stands in, a few cells that span columns set aside: they may cover 1 row in 8."""
-    starts = np.array([s.x0 for row in rows for s in row])
-    ends = np.array([s.x1 for row in rows for s in row])
-    low = starts.min()
-    covered = np.zeros(int(ends.max() - low) + 2, int)
-    for start, end in zip((starts - low).astype(int), np.ceil(ends - low).astype(int), strict=True):
-        covered[start:end] += 1
-    text = covered > len(rows) // 8
-    change = np.flatnonzero(np.diff(np.r_[False, text, False].astype(int)))
-    return [(float(a + low), float(b + low)) for a, b in zip(change[::2], change[1::2], strict=True)]
-
-
-def _in_columns(row: Row, columns: list[tuple[float, float]]) -> list[str]:
-    cells: list[list[Segment]] = [[] for _ in columns]
-    for segment in row:
-        overlaps = [min(segment.x1, end) - max(segment.x0, start) for start, end in columns]
-        first = next((i for i, o in enumerate(overlaps) if o > 0.5 * (segment.x1 - segment.x0)), None)
-        cells[
-            first
-            if first is not None
-            else int(np.argmax(np.array(overlaps) > 0))
-            if max(overlaps) > 0
-            else int(np.argmax(overlaps))
-        ].append(segment)
-    return [line_of(cell).text if cell else "" for cell in cells]
-
-
-def _looks_like_table(cells: list[list[str]], gapped: list[Row]) -> bool:
-    """Three rows of numbers, or two rows of three columns, or three rows of short texts in at least three columns."""
-    body = [cell for row in cells for cell in row[1:] if cell]
-    numbers = sum(bool(NUMBER.fullmatch(cell.strip())) for cell in body) / max(len(body), 1)
-    short = np.median([len(segment.text) for row in gapped for segment in row]) <= 16
-    columns = len(cells[0])
-    if numbers >= 0.5:
-        return len(gapped) >= 3 or (columns >= 3 and len(gapped) >= 2)
-    return bool(short and columns >= 3 and len(gapped) >= 3)

@@ -287,3 +287,14 @@ def test_consecutive_years_of_filings_are_found_and_nothing_else(shared_data):
         assert count > 70
         assert precision == 1.0
         assert recall >= least
+
+
+def test_without_a_threshold_only_the_same_content_is_a_duplicate() -> None:
+    shingles = np.arange(10, dtype=np.uint32)
+    signature = sign(shingles)
+    contents = np.array([[1, 1], [2, 2], [1, 1]], dtype=np.uint64)
+    found = find_duplicates(
+        contents, np.stack([signature] * 3), np.tile(shingles, 3), np.arange(4) * 10, np.arange(3), threshold=None
+    )
+    assert found.survivor.tolist() == [-1, -1, 0]
+    assert found.similarity.tolist() == [0.0, 0.0, 1.0]

@@ -39,7 +39,8 @@ def _operators(drawing: Drawing) -> bytes:
 
 def typeset(pages: list[list[Drawing]]) -> bytes:
     """The bytes of a PDF of A4 pages."""
-    cid = b"<</Type/Font/Subtype/CIDFontType0/BaseFont/HeiseiMin-W3/DW 1000/CIDSystemInfo<</Registry(Adobe)/Ordering(Japan1)/Supplement 2>>>>"
+    system = b"<</Registry(Adobe)/Ordering(Japan1)/Supplement 2>>"
+    cid = b"<</Type/Font/Subtype/CIDFontType0/BaseFont/HeiseiMin-W3/DW 1000/CIDSystemInfo%s>>" % system
     composite = b"<</Type/Font/Subtype/Type0/BaseFont/HeiseiMin-W3/Encoding/UniJIS-UCS2-%s/DescendantFonts[4 0 R]>>"
     kids = b" ".join(b"%d 0 R" % (7 + 2 * n) for n in range(len(pages)))
     objects = [
@@ -80,6 +81,12 @@ def extract(tmp_path: Path) -> Callable[..., Part | Failure]:
         return result
 
     return run
+
+
+@pytest.fixture
+def as_pdf() -> Callable[[list[list[Drawing]]], bytes]:
+    """`typeset`, for tests that want the bytes."""
+    return typeset
 
 
 @pytest.fixture

@@ -1,0 +1,134 @@
+"""What the extractor makes of pages typeset for the purpose."""
+
+from __future__ import annotations
+
+import pytest
+
+SENTENCE = "当連結会計年度における我が国経済は緩やかな回復基調で推移いたしました。"  # 35 characters
+
+
+@pytest.fixture
+def typeset(extract, set_text):
+    text, down, line = set_text
+
+    def lines(words: list[str], x: float = 72, y: float = 100, size: float = 10, pitch: float = 17) -> list:
+        return [text(x, y + pitch * n, size, w) for n, w in enumerate(words)]
+
+    return extract, text, down, line, lines
+
+
+def test_a_paragraph_comes_out_on_one_line_without_spaces(typeset):
+    extract, _, _, _, lines = typeset
+    words = [SENTENCE, "しかしながら原材料価格の高騰などにより先行きは依然として不透明であります", "。"]
+    part = extract([lines(words)])
+    assert part.text == "".join(words)
+
+
+def test_a_short_line_ends_a_paragraph_and_an_indent_starts_one(typeset):
+    extract, text, _, _, lines = typeset
+    page = [
+        *lines([SENTENCE, "増収となりました。", SENTENCE]),
+        text(82, 151, 10, SENTENCE[:-1]),
+        text(72, 168, 10, SENTENCE),
+    ]
+    assert extract([page]).text.split("\n\n") == [SENTENCE + "増収となりました。", SENTENCE, SENTENCE[:-1] + SENTENCE]
+
+
+def test_two_columns_under_a_heading_are_read_one_after_the_other(typeset):
+    extract, text, _, _, lines = typeset
+    left, right = ["左段の文章が続いている。" * 2] * 6, ["右段の文章が続いている。" * 2] * 6
+    page = [text(150, 60, 18, "段を横切る見出しである章"), *lines(left, 50), *lines(right, 310, 106)]
+    result = extract([page]).text
+    assert result.startswith("# 段を横切る見出しである章")
+    assert result.rindex("左段") < result.index("右段")
+
+
+def test_the_order_of_the_content_stream_does_not_matter(typeset):
+    extract, _, _, _, lines = typeset
+    page = [
+        *lines([SENTENCE, SENTENCE[:20]]),
+        *lines(["二つ目の段落である。", "三つ目の段落である。"], y=160, pitch=30),
+    ]
+    assert extract([page]).text == extract([page[::-1]]).text == extract([page[2:] + page[:2]]).text
+
+
+def test_vertical_text_reads_down_the_lines_from_the_right(typeset):
+    extract, _, down, _, _ = typeset
+    page = [down(500, 72, 10, SENTENCE), down(483, 72, 10, "増収となりました。"), down(466, 82, 10, SENTENCE[:10])]
+    assert extract([page]).text == f"{SENTENCE}増収となりました。\n\n{SENTENCE[:10]}"
+
+
+@pytest.mark.parametrize(("ruby", "expected"), [("drop", "市場で為替の変動"), ("keep", "市場で為替《かわせ》の変動")])
+def test_ruby_is_dropped_or_follows_its_word(typeset, ruby, expected):
+    extract, text, _, _, _ = typeset
+    page = [text(72, 100, 12, "市場で為替の変動"), text(111, 94, 5, "かわせ"), text(72, 130, 12, SENTENCE)]
+    assert expected in extract([page], ruby=ruby).text.split("\n\n")[0]
+
+
+def test_running_heads_and_page_numbers_go_and_the_text_reads_on_over_the_page(typeset):
+    extract, text, _, _, lines = typeset
+    pages, words = [], [SENTENCE[n % 34 : -1] + SENTENCE[: n % 34] + "、" for n in range(200)]
+    for number in range(1, 6):
+        head, foot = text(72, 30, 9, f"第{number}期有価証券報告書"), text(290, 810, 9, f"{number}/5")
+        pages.append([head, *lines(words[40 * number - 40 : 40 * number]), foot])
+    assert extract(pages).text == "".join(words)
+
+
+def test_ruled_cells_are_a_table_and_merged_ones_shift_no_column(typeset):
+    extract, text, _, line, _ = typeset
+    across = [line(72, 100 + 20 * n, 372, 100 + 20 * n) for n in range(4)]
+    across[1] = line(72, 120, 372, 120)
+    verticals = [line(72, 100, 72, 160), line(172, 100, 172, 160), line(272, 120, 272, 160), line(372, 100, 372, 160)]
+    words = [("科目", 75, 104), ("金額", 200, 104), ("売上高", 75, 124), ("1,234", 180, 124), ("△56", 280, 124)]
+    words += [("利益", 75, 144), ("(78)", 180, 144), ("90.1%", 280, 144)]
+    page = across + verticals + [text(x, y, 10, w) for w, x, y in words]
+    expected = ["| 科目 | 金額 |  |", "| --- | --- | --- |", "| 売上高 | 1,234 | △56 |", "| 利益 | (78) | 90.1% |"]
+    assert extract([page]).text.splitlines() == expected
+
+
+def test_gaps_make_an_unruled_table(typeset):
+    extract, text, _, _, _ = typeset
+    rows = [("科目", "前期", "当期"), ("売上高", "1,234", "1,300"), ("営業利益", "56", "△78"), ("純利益", "9", "10")]
+    page = [
+        text(x, 100 + 18 * n, 10, w) for n, row in enumerate(rows) for w, x in zip(row, (72, 200, 300), strict=True)
+    ]
+    assert [tuple(r.strip("| ").split(" | ")) for r in extract([page]).text.splitlines() if "---" not in r] == rows
+
+
+def test_a_table_that_goes_on_over_the_page_is_one_table(typeset):
+    extract, text, _, line, _ = typeset
+
+    def page(first: int) -> list:
+        rules = [line(72, 100 + 20 * n, 272, 100 + 20 * n) for n in range(5)]
+        rules += [line(x, 100, x, 180) for x in (72, 172, 272)]
+        rows = [("科目", "金額"), *((f"科目{n}", f"{n},000") for n in range(first, first + 3))]
+        return rules + [
+            text(x, 104 + 20 * n, 10, w) for n, row in enumerate(rows) for w, x in zip(row, (75, 180), strict=True)
+        ]
+
+    lines = extract([page(1), page(4)]).text.splitlines()
+    assert [line for line in lines if "科目" in line] == [
+        "| 科目 | 金額 |",
+        *(f"| 科目{n} | {n},000 |" for n in range(1, 7)),
+    ]
+
+
+def test_english_hyphens_are_undone_and_words_keep_their_spaces(typeset):
+    extract, _, _, _, lines = typeset
+    words = ["The consolidated statements of the compa-", "ny give a true view of its financial posi-", "tion."]
+    assert (
+        extract([lines(words)]).text
+        == "The consolidated statements of the company give a true view of its financial position."
+    )
+
+
+def test_radicals_become_ideographs(typeset):
+    extract, text, _, _, _ = typeset
+    assert extract([[text(72, 100, 10, "⽇本の⺠法と⻑期⾦利")]]).text == "日本の民法と長期金利"
+
+
+def test_every_page_names_the_line_it_starts_on(typeset):
+    extract, _, _, _, lines = typeset
+    part = extract([lines(["一頁目の段落。", "二つ目の段落。"], pitch=40), lines(["二頁目の段落。"])])
+    starts = [int(n) for n in part.metadata["page_lines"].split()]
+    assert [part.text.splitlines()[n] for n in starts] == ["一頁目の段落。", "二頁目の段落。"]

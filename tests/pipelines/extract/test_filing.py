@@ -1,0 +1,169 @@
+"""Filings give every figure with its sign, in even tables, cut at their sections, with what they say of themselves."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections import Counter
+
+import pytest
+
+from pipelines.extract import Raw
+from pipelines.extract.filing import extract_filing, fidelity, iso_date
+from registry.errors import InputError
+
+ERAS = {"平成": 1988, "令和": 2018}
+HEAD = (
+    '<?xml version="1.0" encoding="Shift_JIS"?>\n'
+    '<html xmlns="http://www.w3.org/1999/xhtml" xmlns:ix="http://www.xbrl.org/2008/inlineXBRL" xmlns:own="http://'
+    'disclosure.edinet-fsa.go.jp/jpcrp030000/asr/001/E01234-000/2024-03-31/01/2024-06-28"><head><title>x</title></head>'
+)
+HIDDEN = (
+    '<div style="display:none"><ix:header><ix:hidden>'
+    '<ix:nonNumeric name="jpdei_cor:FilerNameInJapaneseDEI" contextRef="c">架空電機株式会社</ix:nonNumeric>'
+    '<ix:nonNumeric name="jpdei_cor:EDINETCodeDEI" contextRef="c">E09999</ix:nonNumeric>'
+    '<ix:nonNumeric name="jpdei_cor:SecurityCodeDEI" contextRef="c"/>999,999'
+    "</ix:hidden></ix:header></div>"
+)
+FACT = '<ix:nonFraction name="a:b" contextRef="c" unitRef="JPY" decimals="-6" sign="-">{}</ix:nonFraction>'
+LONG = "<p>" + "事業の内容は次のとおりであります。" * 40 + "</p>"
+
+
+def extract(tmp_path, body, head=HEAD):
+    path = tmp_path / "honbun.htm"
+    path.write_text(f"{head}<body>{body}</body></html>", "utf-8-sig")
+    return list(extract_filing(Raw(path, path.name, "filing", "application/xhtml+xml")))
+
+
+def test_a_sign_before_a_fact_stays_and_what_is_hidden_goes(tmp_path):
+    (part,) = extract(tmp_path, f"{HIDDEN}<p>貸倒引当金 △{FACT.format('244,949')}千円</p>")
+    assert part.text == "貸倒引当金 △244,949千円"
+    assert part.measurements == {"numbers_kept": 1.0, "signs_kept": 1.0, "undecodable": 0.0}
+
+
+def test_what_the_filing_says_of_itself(tmp_path):
+    cover = '<ix:nonNumeric name="jpcrp_cor:FilingDateCoverPage" format="x">令和６年７月１日</ix:nonNumeric>'
+    (part,) = extract(tmp_path, f"{HIDDEN}<p>{cover}</p>")
+    assert part.date == "2024-07-01"
+    assert part.metadata == {
+        "form": "jpcrp030000/asr",
+        "edinet_code": "E09999",
+        "period_end": "2024-03-31",
+        "filing_date": "2024-07-01",
+        "filer": "架空電機株式会社",
+    }
+
+
+def test_sections_carry_the_headings_they_stand_under(tmp_path):
+    body = (
+        f"<h1>第一部【企業情報】</h1><h2>第１【企業の概況】</h2><h3>１【沿革】</h3>{LONG}"
+        f"<div>２【事業の内容】</div>{LONG}<h4>(1) 製品</h4>{LONG}<h3>３【訴訟】</h3><p>該当事項はありません。</p>"
+    )
+    first, second = extract(tmp_path, body)
+    assert (first.part, first.title) == ("1", "１【沿革】")
+    assert first.metadata["section"] == "第一部【企業情報】 > 第１【企業の概況】 > １【沿革】"
+    assert (second.part, second.title) == ("2", "２【事業の内容】")
+    assert "#### (1) 製品" in second.text
+    assert second.text.endswith("### ３【訴訟】\n\n該当事項はありません。")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<p>売上 △12<br>利益 34<div>",  # not closed
+        "<p>売上 △12 & 利益 34</p>",  # not escaped
+        "<p>売上&nbsp;△12 利益 34</p>",  # an entity that XML does not know
+        '<div style="display:none"/><p>売上 △12</p><p>利益 34',  # empty in XML, the whole page in HTML
+    ],
+)
+def test_broken_markup_is_read_all_the_same(tmp_path, body):
+    (part,) = extract(tmp_path, body)
+    assert "△12" in part.text
+    assert "34" in part.text
+
+
+def with_entities(declarations):
+    return f"<!DOCTYPE html [{declarations}]>" + HEAD.partition("\n")[2]
+
+
+def test_entities_of_the_file_are_neither_fetched_nor_expanded(tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("SECRET")
+    head = with_entities(f'<!ENTITY x SYSTEM "file://{secret}"><!ENTITY y "inner">')
+    text = "".join(part.text for part in extract(tmp_path, "<p>前 &x; &y; 後 12</p>", head))
+    assert "SECRET" not in text
+    assert "後 12" in text
+
+
+def test_an_entity_bomb_is_refused(tmp_path):
+    bomb = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 12))
+    with pytest.raises(InputError, match="too_large"):
+        extract(tmp_path, "<p>&e11;</p>", with_entities('<!ENTITY e0 "lol">' + bomb))
+
+
+@pytest.mark.parametrize(("body", "reason"), [(HIDDEN, "empty"), ("<div>" * 5000 + "1" + "</div>" * 5000, "too_large")])
+def test_what_cannot_be_read_says_why(tmp_path, body, reason):
+    with pytest.raises(InputError, match=reason):
+        extract(tmp_path, body)
+
+
+def test_fidelity_sees_what_is_lost():
+    kept = fidelity("売上 1,234 △ 56\n78 ▲9", "| 1,234 | 56 |\n78 ▲9")
+    assert kept == {"numbers_kept": 1.0, "signs_kept": 0.5}
+    assert fidelity("12 12", "12")["numbers_kept"] == 0.5
+    assert fidelity("なし", "") == {"numbers_kept": 1.0, "signs_kept": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("令和８年６月12日", "2026-06-12"),
+        ("令和元年5月1日", "2019-05-01"),
+        ("平成 26 年 1 月 14 日", "2014-01-14"),
+        ("2024-03-31", "2024-03-31"),
+        ("2024年３月31日", "2024-03-31"),
+        ("2024年13月1日", ""),
+        ("－", ""),
+    ],
+)
+def test_dates(text, expected):
+    assert iso_date(text, ERAS) == expected
+
+
+def visible(source):
+    """The reference: tags taken out by hand, inline ones without a trace and all others as a line end."""
+    source = re.sub(r"<ix:header.*?</ix:header>", "", source[source.index("<body") :], flags=re.DOTALL)
+    source = re.sub(r"<div[^>]*display:\s*none[^>]*>[^<]*</div>", "", source)
+    source = re.sub(r"</?(?:ix:\w+|span|b)(?:\s[^>]*)?/?>", "", source)
+    return html.unescape(re.sub(r"<[^>]*>", "\n", source))
+
+
+def figures(text, sign=""):
+    return Counter(re.sub(r"\s", "", hit) for hit in re.findall(sign + r"\d+(?:[.,．，]\d+)*", text))
+
+
+REAL = ("edinet_htm/*/*.htm", "edinet_fsa_sample/*/*.htm", "tdnet/**/*.htm")
+
+
+@pytest.mark.parametrize("pattern", REAL)
+def test_real_filings_lose_and_gain_no_figure_and_no_sign(shared_data, pattern):
+    files = sorted(shared_data.glob(pattern))
+    assert len(files) > 20
+    for path in files[:: len(files) // 12]:
+        parts = list(extract_filing(Raw(path, path.name, "filing", "application/xhtml+xml")))
+        text = "\n\n".join(part.text for part in parts)
+        source = visible(path.read_bytes().decode("utf-8-sig"))
+        assert figures(text) == figures(source), path.name
+        assert figures(text, r"[△▲]\s*") == figures(source, r"[△▲]\s*"), path.name
+        assert {(part.measurements["numbers_kept"], part.measurements["signs_kept"]) for part in parts} == {(1.0, 1.0)}
+        assert len({part.part for part in parts}) == len(parts)
+        for block in re.findall(r"(?:^\|.*\|$\n?)+", text, re.MULTILINE):
+            assert len({line.replace("\\|", "").count("|") for line in block.strip().split("\n")}) == 1
+
+
+def test_real_headers_name_the_filer(shared_data):
+    files = sorted(shared_data.glob("edinet_fsa_sample/*/0000000_header*"))
+    assert len(files) > 5
+    for path in files:
+        metadata = next(extract_filing(Raw(path, path.name, "filing", "application/xhtml+xml"))).metadata
+        assert {"filer", "edinet_code", "document_type", "filing_date"} <= metadata.keys()
