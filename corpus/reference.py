@@ -11,14 +11,16 @@ import sys
 import typing
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
 from registry.names import Registry, extractor, rule
 from registry.recipe import Recipe
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
 
 
 def commands() -> str:
@@ -56,8 +58,7 @@ def _keys(model: type[BaseModel], prefix: str) -> Iterator[str]:
     for name, field in model.model_fields.items():
         key = f"{prefix}{name}"
         inner = _section(field)
-        if inner is None or not field.is_required():
-            yield f"| `{key}` | {_default(field)} | {field.description} |"
+        yield f"| `{key}` | {_default(field)} | {field.description} |"
         if inner is not None:
             many = "[]" if typing.get_origin(field.annotation) is list else ""
             yield from _keys(inner, f"{key}{many}.")

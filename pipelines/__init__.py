@@ -1,5 +1,5 @@
-"""Bytes -> shards. In reading order: inventory, extract/, normalize, words, quality/, privacy, refine, dedup/,
-tokenize, report.
+"""Bytes -> shards, one room per stage.
 
-`build.py` runs them; `stages/` says what of each is left to do; `engine/` does it, on whatever machines there are.
+In reading order: inventory, extract/, normalize, privacy, words, quality/, refine, dedup/, tokenize, report. `build.py`
+runs them; `stages/` says what of each is left to do; `engine/` does it, on whatever machines there are.
 """

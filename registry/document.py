@@ -10,7 +10,7 @@ import hashlib
 from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
-    from datatrove.data import Document as Document
+    from datatrove.data import Document as Document  # noqa: PLC0414 - others take it from here
 
 
 class Metadata(TypedDict):

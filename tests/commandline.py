@@ -17,7 +17,9 @@ PUBLISHED = ("documents", "ledger", "rejects", "shards", "tokenizer", "manifest.
 def corpus(*arguments: object, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
     """Run `corpus ARGUMENTS` to its end."""
     command = [str(Path(sys.executable).with_name("corpus")), *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, env={**os.environ, **env}, capture_output=True, text=True, check=False, timeout=300)
+    return subprocess.run(
+        command, cwd=cwd, env={**os.environ, **env}, capture_output=True, text=True, check=False, timeout=300
+    )
 
 
 def start(*arguments: object) -> subprocess.Popen[str]:
@@ -29,5 +31,10 @@ def start(*arguments: object) -> subprocess.Popen[str]:
 def contents(build: Path) -> dict[str, bytes]:
     """Every published file and its bytes."""
     places = [build / name for name in PUBLISHED]
-    files = [path for place in places for path in ([place] if place.is_file() else sorted(place.rglob("*"))) if path.is_file()]
+    files = [
+        path
+        for place in places
+        for path in ([place] if place.is_file() else sorted(place.rglob("*")))
+        if path.is_file()
+    ]
     return {str(path.relative_to(build)): path.read_bytes() for path in files}

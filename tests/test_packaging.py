@@ -34,7 +34,9 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     python = home / "bin" / "python"
     install = [sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--quiet", wheel]
     subprocess.run(install, check=True, capture_output=True)
-    borrowed = home / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages" / "borrowed.pth"
+    borrowed = (
+        home / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages" / "borrowed.pth"
+    )
     borrowed.write_text(sysconfig.get_path("purelib") + "\n")
     return home / "bin"
 
@@ -52,12 +54,19 @@ def hostile(tmp_path: Path) -> Path:
 def run(*command: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     clean = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     env = {**clean, "CORPUS_HOME": str(cwd / "home")}
-    return subprocess.run([str(part) for part in command], cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [str(part) for part in command], cwd=cwd, env=env, capture_output=True, text=True, check=False
+    )
 
 
 def test_the_wheel_holds_the_four_packages_with_their_data_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"corpus", "pipelines", "train", "registry"}
+    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {
+        "corpus",
+        "pipelines",
+        "train",
+        "registry",
+    }
     for name in (
         "corpus/py.typed",
         "corpus/templates/recipe.yaml",

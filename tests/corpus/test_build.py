@@ -158,7 +158,9 @@ def test_nothing_changed_means_nothing_done(own: tuple[Path, Path]) -> None:
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*.arrow")} == before
 
 
-def test_one_file_more_means_one_file_extracted_and_the_bytes_of_a_fresh_build(own: tuple[Path, Path], tmp_path: Path) -> None:
+def test_one_file_more_means_one_file_extracted_and_the_bytes_of_a_fresh_build(
+    own: tuple[Path, Path], tmp_path: Path
+) -> None:
     domain, out = own
     shutil.copy(next((SAMPLE / "laws" / "2016").glob("*.txt")), domain / "files" / "added.txt")
     plan = corpus("build", domain, "--out", out, "--dry-run")

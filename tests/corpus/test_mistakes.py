@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 from commandline import SMALL, TOKENIZER, contents, corpus, start
 
+
 def recipe(folder: Path, **keys: str) -> Path:
     (folder / "files").mkdir(exist_ok=True)
-    (folder / "files" / "a.txt").write_text("株式会社の財務諸表は、毎期の決算にあたって作成される。" * 5, encoding="utf-8")
+    (folder / "files" / "a.txt").write_text(
+        "株式会社の財務諸表は、毎期の決算にあたって作成される。" * 5, encoding="utf-8"
+    )
     base = {
         "name": "mine",
         "sources": "[{name: files, path: files, kind: news, licence: x}]",
@@ -121,7 +124,9 @@ def test_two_builds_cannot_write_to_one_folder(tmp_path: Path) -> None:
 def test_a_full_disk_is_told_and_what_was_done_is_kept(built: Path, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", disk], check=False, capture_output=True).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", disk], check=False, capture_output=True
+    ).returncode:
         pytest.skip("no tmpfs can be mounted here")
     try:
         done = corpus("build", SMALL, "--out", disk / "out")

@@ -23,7 +23,15 @@ def plan(folder: Path, *paths: str) -> SimpleNamespace:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name in ("in/b.txt", "in/a/c.txt", "in/.git/config", "in/.hidden", "two/x.html", "two/y.txt", "two/deep/z.html"):
+    for name in (
+        "in/b.txt",
+        "in/a/c.txt",
+        "in/.git/config",
+        "in/.hidden",
+        "two/x.html",
+        "two/y.txt",
+        "two/deep/z.html",
+    ):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name)
@@ -33,7 +41,9 @@ def folder(tmp_path: Path) -> Path:
 def test_files_are_listed_sorted_with_their_digests_and_without_hidden_ones(folder: Path) -> None:
     inputs = take_inventory(plan(folder, "in"), None)
     assert [item.uri for item in inputs] == ["a/c.txt", "b.txt"]
-    assert [item.sha256 for item in inputs] == [hashlib.sha256(f"in/{item.uri}".encode()).hexdigest() for item in inputs]
+    assert [item.sha256 for item in inputs] == [
+        hashlib.sha256(f"in/{item.uri}".encode()).hexdigest() for item in inputs
+    ]
 
 
 def test_a_source_is_a_file_a_folder_or_a_pattern(folder: Path) -> None:
@@ -76,7 +86,9 @@ def test_an_unreadable_file_is_listed_with_its_reason(folder: Path) -> None:
     ]
 
 
-def test_an_unchanged_file_is_not_read_again_and_a_changed_one_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unchanged_file_is_not_read_again_and_a_changed_one_is(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     memory = folder / "memory.arrow"
     for path in (folder / "in").rglob("*.txt"):
         os.utime(path, (1, 1))

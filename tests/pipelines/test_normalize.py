@@ -16,7 +16,9 @@ from pipelines.normalize import normalize
 if TYPE_CHECKING:
     from pathlib import Path
 
-TRICKY = list("かガﾊﾞｶﾞ゛゜\u3099\u309aeé\u0301\u0323⼀⺠〻金融一二１２12.,，．、。 　\t\n|`~-#*\0\x0b\u200b\ufeff\ud800㎡①△▲") + [
+TRICKY = list(
+    "かガﾊﾞｶﾞ゛゜\u3099\u309aeé\u0301\u0323⼀⺠〻金融一二１２12.,，．、。 　\t\n|`~-#*\0\x0b\u200b\ufeff\ud800㎡①△▲"
+) + [
     "```\n",
     "    ",
     "\r\n",
@@ -54,7 +56,10 @@ def test_one_spelling_for_what_looks_the_same(given_text: str, expected: str):
     assert normalize(given_text) == expected
 
 
-@pytest.mark.parametrize("text", ["①㈱㎡㌔ ㍻ 10² 約½ ℃ ％", "△1,234 ▲５６７ (890)", "１２３，４５６．７", "Ω Å μm", "一 二 三", "𠮟る、髙島屋、﨑"])
+@pytest.mark.parametrize(
+    "text",
+    ["①㈱㎡㌔ ㍻ 10² 約½ ℃ ％", "△1,234 ▲５６７ (890)", "１２３，４５６．７", "Ω Å μm", "一 二 三", "𠮟る、髙島屋、﨑"],
+)
 def test_numbers_signs_and_units_stay(text: str):
     assert normalize(text) == text
 
@@ -77,10 +82,16 @@ def test_options_change_what_they_say():
     assert normalize("ＡＢＣ１２", width="half") == "ABC12"
     assert normalize("金 融", spaces="keep") == "金 融"
     assert normalize("約 3 億円と ABC 社", latin_spaces="close") == "約3億円とABC社"
-    assert normalize("この値は１．５，次は３，０００である．よい，", kutoten="majority") == "この値は１．５、次は３，０００である。よい、"
+    assert (
+        normalize("この値は１．５，次は３，０００である．よい，", kutoten="majority")
+        == "この値は１．５、次は３，０００である。よい、"
+    )
     assert normalize("主に、こう書く。たまに，だ。", kutoten="majority") == "主に、こう書く。たまに，だ。"
     wrapped = "当連結会計年度における我が国経済は、緩やかな回復が続い\nています。\n次の文。"
-    assert normalize(wrapped, join_lines=True) == "当連結会計年度における我が国経済は、緩やかな回復が続いています。\n次の文。"
+    assert (
+        normalize(wrapped, join_lines=True)
+        == "当連結会計年度における我が国経済は、緩やかな回復が続いています。\n次の文。"
+    )
 
 
 @given(texts, st.sampled_from(OPTIONS))
@@ -104,7 +115,8 @@ def test_what_comes_out_can_be_encoded(text: str):
 
 
 @pytest.mark.parametrize(
-    "text", ["a" + "\u0301" * 10_000, " " * 200_000 + "x", "か゛" * 50_000, "金 " * 100_000, "```\n" * 50_000, "，" * 200_000]
+    "text",
+    ["a" + "\u0301" * 10_000, " " * 200_000 + "x", "か゛" * 50_000, "金 " * 100_000, "```\n" * 50_000, "，" * 200_000],
 )
 def test_hostile_text_takes_linear_time(text: str):
     begin = time.process_time()

@@ -16,7 +16,9 @@ SCHEMA = pa.schema([pa.field("name", pa.string()), pa.field("text", pa.large_str
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=50), max_size=40), st.randoms())
-def test_slices_come_back_in_the_order_asked(tmp_path_factory: pytest.TempPathFactory, texts: list[str], random: object) -> None:
+def test_slices_come_back_in_the_order_asked(
+    tmp_path_factory: pytest.TempPathFactory, texts: list[str], random: object
+) -> None:
     path = tmp_path_factory.mktemp("pack") / "pack.arrow"
     with write_pack(path, SCHEMA) as pack:
         for number, text in enumerate(texts):
@@ -36,7 +38,11 @@ def test_a_slice_may_cross_batches_and_packs(tmp_path: Path) -> None:
             for number in range(10):
                 pack.add({"name": f"{pack_name}{number}", "text": ""})
                 pack.flush()
-    slices = [Slice(str(tmp_path / "b"), 3, 4, 0), Slice(str(tmp_path / "a"), 8, 2, 0), Slice(str(tmp_path / "b"), 0, 1, 0)]
+    slices = [
+        Slice(str(tmp_path / "b"), 3, 4, 0),
+        Slice(str(tmp_path / "a"), 8, 2, 0),
+        Slice(str(tmp_path / "b"), 0, 1, 0),
+    ]
     names = [name for batch in read_slices(slices, ["name"]) for name in batch.column("name").to_pylist()]
     assert names == ["b3", "b4", "b5", "b6", "a8", "a9", "b0"]
     assert all(batch.schema.names == ["name"] for batch in read_slices(slices, ["name"]))

@@ -157,11 +157,15 @@ def test_masking_any_text_gives_placeholders_and_the_rest(text: str):
         at = cut.end
     parts = re.split("〈(?:メールアドレス|個人番号|カード番号|口座番号|電話番号|住所|IPアドレス|氏名)〉", masked.text)
     assert "".join(parts) == re.sub(
-        "〈(?:メールアドレス|個人番号|カード番号|口座番号|電話番号|住所|IPアドレス|氏名)〉", "", "".join([*rest, text[at:]])
+        "〈(?:メールアドレス|個人番号|カード番号|口座番号|電話番号|住所|IPアドレス|氏名)〉",
+        "",
+        "".join([*rest, text[at:]]),
     )
 
 
-@pytest.mark.parametrize("unit", ["0", "03-1234-5678 ", "a.", "1:", "担当：", "〒100-0001 ", "4111-1111-1111-1111", "( "])
+@pytest.mark.parametrize(
+    "unit", ["0", "03-1234-5678 ", "a.", "1:", "担当：", "〒100-0001 ", "4111-1111-1111-1111", "( "]
+)
 def test_one_endless_line_takes_linear_time(unit: str):
     begin = time.process_time()
     mask(unit * (300_000 // len(unit)) + "@")

@@ -28,8 +28,17 @@ def test_words_classes_and_unknown_words(analyzer: Analyzer):
     assert classes[:4] == ["NOUN", "AFFIX", "PARTICLE", "PUNCTUATION"]
     assert classes[5:7] == ["ADJECTIVE", "NUMBER"]
     assert classes[9:] == ["VERB", "AUXILIARY", "PUNCTUATION"]
-    assert [word for word, unknown in zip(found.surfaces(), found.unknown, strict=True) if unknown] == ["ゔぐぬ", "12", "X"]
-    assert (found.start.dtype, found.end.dtype, found.pos.dtype, found.unknown.dtype) == (np.int32, np.int32, np.uint8, bool)
+    assert [word for word, unknown in zip(found.surfaces(), found.unknown, strict=True) if unknown] == [
+        "ゔぐぬ",
+        "12",
+        "X",
+    ]
+    assert (found.start.dtype, found.end.dtype, found.pos.dtype, found.unknown.dtype) == (
+        np.int32,
+        np.int32,
+        np.uint8,
+        bool,
+    )
 
 
 @pytest.mark.parametrize("text", ["", "\n", "　 \t\n\n", "\0"])

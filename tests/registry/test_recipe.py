@@ -46,11 +46,17 @@ def test_off_switches_near_duplicates_off(tmp_path: Path) -> None:
     [
         (GOOD + "dedupe: {}\n", r"unknown key 'dedupe'; did you mean dedup\?"),
         (GOOD + "dedup: {near: {treshold: 0.7}}\n", r"unknown key 'dedup.near.treshold'; did you mean threshold\?"),
-        (GOOD + "dedup: {near: {threshold: high}}\n", r"dedup.near.threshold: input should be a valid number, got 'high'"),
+        (
+            GOOD + "dedup: {near: {threshold: high}}\n",
+            r"dedup.near.threshold: input should be a valid number, got 'high'",
+        ),
         (GOOD + "refine: {privacy: hide}\n", r"refine.privacy: input should be 'mask', 'count' or 'off', got 'hide'"),
         (GOOD + "refine: {blocks: [{a.B: {}, c.D: {}}]}\n", r"refine.blocks: each block is one class path"),
         (GOOD.replace("{pdf: {ruby: keep}}", "{limits: {memory: lots}}"), r"extract.limits.memory: .*got 'lots'"),
-        (GOOD.replace("licence: CC-BY-4.0}", "license: CC-BY-4.0}"), r"'sources\[0\].licence' is missing.*did you mean licence\?"),
+        (
+            GOOD.replace("licence: CC-BY-4.0}", "license: CC-BY-4.0}"),
+            r"'sources\[0\].licence' is missing.*did you mean licence\?",
+        ),
         (GOOD.replace("terms,", "files,"), r"sources: two sources have the name 'files'"),
         (GOOD.replace("name: mine", "name: ../mine"), r"name: string should match pattern"),
         (GOOD + "name: again\n", r"recipe.yaml:\d+: the key 'name' stands twice"),

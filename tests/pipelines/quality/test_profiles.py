@@ -31,7 +31,9 @@ def test_the_built_in_kinds():
 
 
 def test_later_layers_replace_whole_entries(tmp_path: Path):
-    (tmp_path / "news.yaml").write_text("characters: {at_least: 7}\nmojibake: null\nlist_lines: {at_most: 0.9}", encoding="utf-8")
+    (tmp_path / "news.yaml").write_text(
+        "characters: {at_least: 7}\nmojibake: null\nlist_lines: {at_most: 0.9}", encoding="utf-8"
+    )
     profile = load_profile("news", [tmp_path], {"list_lines": {"at_most": 0.8}, "unreadable": None})
     limits = {limit.rule: limit for limit in profile.limits}
     assert (limits["characters"].at_least, limits["characters"].because) == (7, "")
@@ -100,7 +102,9 @@ def test_options_reach_the_rule_and_every_rule_is_measured():
     assert load_profile("record").measure(doc)["short_lines"] == 0.5
 
 
-@pytest.mark.parametrize(("function", "detail"), [(lambda _: 1 / 0, "ZeroDivisionError"), (lambda _: float("nan"), "nan")])
+@pytest.mark.parametrize(
+    ("function", "detail"), [(lambda _: 1 / 0, "ZeroDivisionError"), (lambda _: float("nan"), "nan")]
+)
 def test_a_rule_that_fails_is_an_input_error_without_text(function: Any, detail: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(rule._functions, "of_a_domain", function)
     with pytest.raises(InputError) as error:
