@@ -197,7 +197,7 @@ def _is_credit_card(value: str) -> bool:
 
 
 def _is_phone(value: str) -> bool:
-    """The number of digits of a Japanese number: 10, and 11 for mobile, IP and 0800 numbers; without the 0 after +81."""
+    """The number of digits of a Japanese number: 10, and 11 for mobile, IP and 0800 numbers; +81 stands for the 0."""
     digits = "".join(map(str, _digits(value)))
     if value.startswith("+81"):
         digits = "0" + digits[2:].lstrip("0")

@@ -1,7 +1,7 @@
 """Rules on words: does MeCab find a language in it? Shuffled characters and lists of keywords have other words.
 
-Shares that must not be high are of 50 words at least, even where there are fewer: one name that the
-dictionary lacks says nothing about a line of ten words. Without this the limits that fit long filings reject 14 % of 1,473 short sections.
+Shares that must not be high are of 50 words at least, even where there are fewer: one name that the dictionary lacks
+says nothing about a line of ten words. Without this, the limits that fit long filings reject 14 % of 1,473 sections.
 """
 
 from __future__ import annotations

@@ -45,6 +45,8 @@ def _is_menu(line: str, menu: frozenset[str]) -> bool:
 
 def _found(doc: Text, name: str) -> int:
     spans = np.array([match.span() for match in _pattern(name).finditer(doc.text)], np.int32).reshape(-1, 2)
+    if not len(spans):
+        return 0
     starts, ends = np.isin(spans[:, 0], doc.tokens.start), np.isin(spans[:, 1], doc.tokens.end)
     return int(np.count_nonzero(starts & ends))
 

@@ -11,12 +11,16 @@ Chromium places each glyph on its own.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipelines.extract.pdf.characters import is_cjk
 from pipelines.extract.pdf.glyphs import Glyphs
 from pipelines.extract.pdf.rulings import Lines, Rulings
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 RIGHT, UP, LEFT, DOWN = range(4)  # quarter turns counter-clockwise, as `Glyphs.turn`
 
@@ -38,9 +42,11 @@ def streams(glyphs: Glyphs, rulings: Rulings, width: float, height: float) -> li
     if not upright.any():
         return [Stream(glyphs.take(upright), rulings, width, height, vertical=False)]
     main = int(np.bincount(glyphs.turn[upright]).argmax())
-    if main == RIGHT and _is_vertical(glyphs):
-        return [_stream(glyphs.take(upright), rulings, DOWN, width, height, vertical=True)]
     none = Rulings(rulings.across[:0], rulings.down[:0])
+    if main == RIGHT and _is_vertical(glyphs):
+        aside = _set_across(glyphs) & upright
+        result = [_stream(glyphs.take(upright & ~aside), rulings, DOWN, width, height, vertical=True)]
+        return result + ([_stream(glyphs.take(aside), none, RIGHT, width, height)] if aside.any() else [])
     result = [_stream(glyphs.take(glyphs.turn == main), rulings, main, width, height)]
     for turn in range(4):
         aside = glyphs.turn == turn
@@ -59,6 +65,19 @@ def _is_vertical(glyphs: Glyphs) -> bool:
     below = pair & (abs(dx) < 0.5 * em) & (dy > 0.4 * em) & (dy < 1.7 * em)
     beside = pair & (abs(dy) < 0.5 * em) & (dx > 0.4 * em) & (dx < 1.7 * em)
     return int(below.sum()) > max(4, int(beside.sum()))
+
+
+def _set_across(glyphs: Glyphs) -> NDArray[np.bool_]:
+    """On a vertical page, the glyphs of its horizontal lines (heads, captions): rows of them wider than 3.2 em.
+
+    Two or three figures side by side within a vertical line are narrower.
+    """
+    em = glyphs.size[:-1]
+    dx = glyphs.x0[1:] - glyphs.x0[:-1]
+    dy = (glyphs.y0[1:] + glyphs.y1[1:] - glyphs.y0[:-1] - glyphs.y1[:-1]) / 2
+    starts = np.flatnonzero(np.r_[True, ~((abs(dy) < 0.4 * em) & (dx > 0.2 * em) & (dx < 6 * em))])
+    width = np.maximum.reduceat(glyphs.x1, starts) - glyphs.x0[starts]
+    return (width > 3.2 * glyphs.size[starts]).repeat(np.diff(np.r_[starts, len(glyphs)]))
 
 
 def _stream(

@@ -96,7 +96,7 @@ def _gap_table(rows: list[Row]) -> Table | None:
 
 
 def _head(rows: list[Row], cells: list[list[Row]]) -> int:
-    """How many rows at the top are the lines of one heading: close to each other, words only, not in the first column."""
+    """How many rows at the top are the lines of one heading: close to each other, of words, not in the first column."""
 
     def of_words(index: int) -> bool:
         texts = [s.text for cell in cells[index][1:] for s in cell]

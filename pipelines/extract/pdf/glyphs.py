@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pypdfium2 import PdfPage
 
+TALL = 1.45  # em: a box higher than this says nothing of where the glyph is
 NO_SPACE, ASSUMED_SPACE, REAL_SPACE, WIDE_SPACE = range(4)  # what stands before a glyph in the content stream
 
 
@@ -79,7 +80,7 @@ def read_glyphs(page: PdfPage) -> Glyphs:
     box = page.get_bbox()
     text_page = pdfium.FPDFText_LoadPage(page.raw)
     if not text_page:
-        return _visible(np.zeros(0, np.uint32), np.zeros((0, 4), np.float32), np.zeros((0, 3), np.float32), box)
+        return _visible(np.zeros(0, np.uint32), np.zeros((0, 4), np.float32), np.zeros((0, 4), np.float32), box)
     try:
         handle = address(text_page)
         count = max(pdfium.FPDFText_CountChars(text_page), 0)
@@ -106,40 +107,46 @@ def _boxes(handle: int, count: int) -> NDArray[np.float32]:
 
 
 def _styles(handle: int, count: int) -> NDArray[np.float32]:
-    """(count, 3): drawn size, weight, quarter turns; asked once per text object, of which a page has 1 to 1,300.
+    """(count, 4): drawn size, weight, quarter turns, and the y of the baseline (PDF units, upright text).
 
-    Weights matter for whole lines only, so every fourth object is asked.
+    Asked once per text object, of which a page has 1 to 1,300.
     """
-    _, first, inverse = np.unique(_objects(handle, count), return_index=True, return_inverse=True)
+    objects = _sparsely(_object, handle, np.arange(count), np.uint64, unsure=0)  # spaces that PDFium adds have none
+    _, first, inverse = np.unique(objects, return_index=True, return_inverse=True)
     matrices = np.zeros((len(first), 6), np.float32)
     indices = first.tolist()
     start = matrices.ctypes.data
-    found = np.fromiter(
-        map(_matrix, repeat(handle), indices, range(start, start + 24 * len(first), 24)), bool, len(first)
-    )
+    places = range(start, start + 24 * len(first), 24)
+    found = np.fromiter(map(_matrix, repeat(handle), indices, places), bool, len(first))
     sizes = np.fromiter(map(_size, repeat(handle), indices), np.float32, len(first))
-    weights = np.fromiter(map(_weight, repeat(handle), indices[::4]), np.float32).repeat(4)[: len(first)]
-    a, b, c, d = matrices.T[:4]
+    weights = _sparsely(_weight, handle, first, np.float32, unsure=-1)
+    a, b, c, d, _, baseline = matrices.T
     quarters = np.arctan2(b, a) * 2 / np.pi
     straight = np.round(quarters)
     turns = np.where(abs(quarters - straight) < 0.1, straight % 4, -1)
-    return np.stack([sizes * np.sqrt(abs(a * d - b * c)) * found, weights, turns * found], axis=1)[inverse]
+    styles = [sizes * np.sqrt(abs(a * d - b * c)) * found, weights, turns * found, baseline]
+    return np.stack(styles, axis=1)[inverse]
 
 
-def _objects(handle: int, count: int) -> NDArray[np.uint64]:
-    """The text object of every character: every fourth is asked, and those between where two differ."""
-    objects = np.zeros(count, np.uint64)
-    asked = np.unique(np.r_[np.arange(0, count, 4), max(count - 1, 0)])[:count]
-    objects[asked] = np.fromiter(map(_object, repeat(handle), asked.tolist()), np.uint64, len(asked))
-    same = (objects[asked[1:]] == objects[asked[:-1]]) & (objects[asked[1:]] != 0)  # spaces that PDFium adds have none
-    known = np.ones(count, bool)
-    for offset in (1, 2, 3):
-        between = asked[:-1] + offset < asked[1:]
-        objects[asked[:-1][between] + offset] = objects[asked[:-1][between]]
-        known[asked[:-1][between & ~same] + offset] = False
-    missing = np.flatnonzero(~known).tolist()
-    objects[missing] = np.fromiter(map(_object, repeat(handle), missing), np.uint64, len(missing))
-    return objects
+def _sparsely(
+    ask: Callable[..., int], handle: int, at: NDArray[np.intp], kind: type[np.generic], *, unsure: int
+) -> NDArray[Any]:
+    """`ask(handle, i)` for every i in `at`, where neighbours mostly agree.
+
+    Every fourth is asked, and those between where two of them differ or are `unsure`.
+    """
+    values = np.zeros(len(at), kind)
+    if not len(at):
+        return values
+    asked = np.unique(np.r_[0 : len(at) : 4, len(at) - 1])
+    values[asked] = np.fromiter(map(ask, repeat(handle), at[asked].tolist()), kind, len(asked))
+    left, right = values[asked[:-1]], values[asked[1:]]
+    span = np.diff(asked)
+    values[:-1] = left.repeat(span)
+    open_ = np.r_[((left != right) | (left == unsure)).repeat(span), False]
+    open_[asked] = False
+    values[open_] = np.fromiter(map(ask, repeat(handle), at[open_].tolist()), kind)
+    return values
 
 
 def _visible(
@@ -150,6 +157,7 @@ def _visible(
 ) -> Glyphs:
     """Drop spaces (remembering where they stood) and what is cropped, and let y grow downwards."""
     left, bottom, right, top = page
+    boxes = _without_overhang(boxes, styles)
     x0, y1, x1, y0 = (boxes[:, 0] - left, top - boxes[:, 3], boxes[:, 2] - left, top - boxes[:, 1])
     ink = ~is_space(codes)
     middle_x, middle_y = (x0 + x1) / 2, (y0 + y1) / 2
@@ -168,6 +176,16 @@ def _visible(
         _spaces(codes, x0, x1),
     )
     return glyphs.take(ink)
+
+
+def _without_overhang(boxes: NDArray[np.float32], styles: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Boxes no higher than a line: fonts for mathematics claim up to three em, which would join two lines in one."""
+    size, _, turn, baseline = styles.T
+    low, high = boxes[:, 1], boxes[:, 3]
+    tall = (abs(high - low) > TALL * size) & (size > 0) & (turn == 0) & (baseline > boxes[:, [1, 3]].min(axis=1))
+    boxes[:, 1] = np.where(tall, np.minimum(low, baseline + 1.0 * size), low)
+    boxes[:, 3] = np.where(tall, np.maximum(high, baseline - 0.3 * size), high)
+    return boxes
 
 
 def _spaces(codes: NDArray[np.uint32], x0: NDArray[np.float32], x1: NDArray[np.float32]) -> NDArray[np.int8]:

@@ -128,11 +128,12 @@ def _paragraphs(lines: Sequence[Line], column: Column, page: int) -> Iterator[tu
     if not lines:
         return
     usual = _usual_gap(lines)
+    edges = _right_edges(lines, column, usual)
     text, first, start = lines[0].text, lines[0], 0
     above = float("inf")
     for index in range(1, len(lines)):
         line, before = lines[index], lines[index - 1]
-        if _continues(lines, index, start, column, usual):
+        if _continues(lines, index, start, column, edges[index - 1], usual):
             text = join(text, line.text)
             continue
         yield Paragraph(text, page, first.size, first.weight, index - start, first.x0, above), before
@@ -146,19 +147,49 @@ def _usual_gap(lines: Sequence[Line]) -> float:
     return min(median(gaps), WIDEST_GAP * lines[0].size) if gaps else 0.0
 
 
-def _continues(lines: Sequence[Line], index: int, start: int, column: Column, usual: float) -> bool:
+def _right_edges(lines: Sequence[Line], column: Column, usual: float) -> list[float]:
+    """Where each line would be full: at the column's edge, or at that of an inset block (an abstract, a quotation).
+
+    Such a block is told by three lines that end at one place, at least 15 em wide.
+    """
+    edges: list[float] = []
+    for group in _groups(lines, usual):
+        em, end = group[0].size, max(line.x1 for line in group)
+        inset = column.x1 - end > SLACK * em and end - min(line.x0 for line in group) > 15 * em
+        flush = sum(end - line.x1 < 0.3 * em for line in group)
+        edges += [end if inset and flush >= 3 else column.x1] * len(group)
+    return edges
+
+
+def _groups(lines: Sequence[Line], usual: float) -> Iterator[list[Line]]:
+    """Lines that follow each other without a gap or a change of size."""
+    group: list[Line] = []
+    for line in lines:
+        if group and not _is_near(group[-1], line, usual):
+            yield group
+            group = []
+        group.append(line)
+    yield group
+
+
+def _is_near(before: Line, line: Line, usual: float) -> bool:
+    alike = 1 / SIZES < line.size / before.size < SIZES
+    return alike and line.y0 - before.y1 <= usual + GAP * max(line.size, before.size)
+
+
+def _continues(lines: Sequence[Line], index: int, start: int, column: Column, edge: float, usual: float) -> bool:
     """Whether line `index` reads on from the one before, in the paragraph that starts at line `start`."""
     line, before, first = lines[index], lines[index - 1], lines[start]
     em = max(line.size, before.size)
-    if not 1 / SIZES < line.size / before.size < SIZES or line.y0 - before.y1 > usual + GAP * em:
+    if not _is_near(before, line, usual) or ITEM_START.match(line.text):
         return False
-    if ITEM_START.match(line.text):
-        return False
-    if column.x1 - before.x1 > line.first_word + SLACK * em:
+    if edge - before.x1 > line.first_word + SLACK * em:
         return False
     step = line.x0 - before.x0
-    if step > INDENT * em:  # further in: only below the mark of an item, whose text hangs
-        return index - 1 == start and bool(ITEM_START.match(first.text)) and step < 5 * em
+    if step > INDENT * em:  # further in: only where the first line of an item stands out
+        after = lines[index + 1] if index + 1 < len(lines) else None
+        hangs = after is None or after.x0 > line.x0 - INDENT * em or not _is_near(line, after, usual)
+        return index - 1 == start and step < 5 * em and (hangs or bool(ITEM_START.match(first.text)))
     if step < -INDENT * em:  # further out: only after the indented first line
         return index - 1 == start and step > -5 * em
     ended = before.text[-1] in "。」』）" and is_cjk_char(before.text[-1])

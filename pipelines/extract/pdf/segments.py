@@ -22,6 +22,7 @@ from pipelines.extract.pdf.glyphs import ASSUMED_SPACE, NO_SPACE, REAL_SPACE, WI
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+RAISED = 0.8  # ratio of sizes: smaller type beside larger may stand above or below its middle
 REACH = 1.1  # em: the widest gap within a segment, so that a full-width space (1.0) is inside and a gutter outside
 NARROW, WORD, WIDE, MIXED = 0.08, 0.28, 0.8, 0.6  # em: gaps that are a space (see `_leads`)
 
@@ -143,8 +144,10 @@ def _neighbours(segments: list[Segment]) -> tuple[list[int], list[int]]:
 
 
 def _on_one_line(a: Segment, b: Segment) -> bool:
+    """Whether two heights overlap by half the lower one; by a fifth of it where it is an index or a note mark."""
     overlap = min(a.y1, b.y1) - max(a.y0, b.y0)
-    return overlap > 0.5 * min(a.height, b.height)
+    small = min(a.size, b.size) < RAISED * max(a.size, b.size)
+    return overlap > (0.2 if small else 0.5) * min(a.height, b.height)
 
 
 def _follow(index: int, segment: Segment, segments: list[Segment], after: list[int]) -> Segment:

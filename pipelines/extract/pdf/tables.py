@@ -1,7 +1,8 @@
 """Ruled tables: the text in the cells of a grid.
 
-In: a grid and the segments in it. Out: a `Table`, whose rows all have the same number of cells; numbers and signs are as printed, an empty
-cell is an empty string, and a merged cell stands at its first place with empty ones after it, so no column shifts.
+In: a grid and the segments in it. Out: a `Table`, whose rows all have the same number of cells; numbers and signs are
+as printed, an empty cell is an empty string, and a merged cell stands at its first place with empty ones after it, so
+no column shifts.
 """
 
 from __future__ import annotations

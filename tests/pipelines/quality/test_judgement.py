@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-MENU = (
-    "ホーム 会社概要 お問い合わせ サイトマップ ログイン 利用規約 よくある質問 金融 経済 国際 新着記事 2024年3月".split()
-)
+MENU = ["ホーム", "会社概要", "お問い合わせ", "サイトマップ", "ログイン", "利用規約", "金融", "国際", "新着記事"]
 
 
 def read(shared: Path) -> dict[str, list[str]]:

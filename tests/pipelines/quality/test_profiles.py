@@ -75,14 +75,14 @@ def test_the_first_broken_limit_is_the_verdict():
     ],
 )
 def test_a_mistake_names_place_key_and_the_nearest_word(entries: Any, message: str):
-    with pytest.raises(RecipeError, match="refine.profiles.news") as error:
+    with pytest.raises(RecipeError, match=r"refine\.profiles\.news") as error:
         load_profile("news", [], entries)
     assert message in str(error.value)
 
 
 def test_a_mistake_in_a_file_names_the_file(tmp_path: Path):
     (tmp_path / "news.yaml").write_text("characters: {at_least: [}", encoding="utf-8")
-    with pytest.raises(RecipeError, match="news.yaml"):
+    with pytest.raises(RecipeError, match=r"news\.yaml"):
         load_profile("news", [tmp_path])
 
 
