@@ -14,7 +14,7 @@ import time
 import unicodedata
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,8 +63,13 @@ def take_inventory(plan: Plan, memory: Path | None) -> list[Input]:
     places = [(source.name, uri, path) for source in plan.recipe.sources for uri, path in _listed(plan, source)]
     with ThreadPoolExecutor(_THREADS) as pool:  # hashing lets go of the GIL
         found = list(pool.map(lambda place: _examine(*place, known=known), places))
-    if memory:
-        _remember(memory, found)
+    fresh = {
+        (item.source, item.uri): (stat, item.sha256)
+        for item, stat, when in found
+        if stat is not None and stat.mtime < when - _SETTLED
+    }
+    if memory and fresh != known:
+        _remember(memory, fresh)
     return [item for item, _, _ in found]
 
 
@@ -111,8 +116,8 @@ def _examine(
     now = time.time_ns()
     try:
         stat = _Stat.of(path)
-        digest = known.get((source, uri), (None, ""))
-        sha256 = digest[1] if digest[0] == stat else _hash(path)
+        before, sha256 = known.get((source, uri), (None, ""))
+        sha256 = sha256 if before == stat else _hash(path)
     except OSError as error:
         return Input(source, uri, path, 0, "", error.strerror or type(error).__name__), None, now
     return Input(source, uri, path, stat.size, sha256), stat, now
@@ -134,20 +139,12 @@ def _recall(memory: Path) -> dict[tuple[str, str], tuple[_Stat, str]]:
         return {}
 
 
-def _remember(memory: Path, found: list[tuple[Input, _Stat | None, int]]) -> None:
+def _remember(memory: Path, known: dict[tuple[str, str], tuple[_Stat, str]]) -> None:
     import pyarrow as pa
 
     rows = [
-        {
-            "source": item.source,
-            "uri": item.uri,
-            "sha256": item.sha256,
-            "size": stat.size,
-            "mtime": stat.mtime,
-            "inode": stat.inode,
-        }
-        for item, stat, when in found
-        if stat is not None and stat.mtime < when - _SETTLED
+        {"source": source, "uri": uri, "sha256": sha256, **asdict(stat)}
+        for (source, uri), (stat, sha256) in known.items()
     ]
     integers = [pa.field(name, pa.int64()) for name in ("size", "mtime", "inode")]
     schema = pa.schema([pa.field(name, pa.string()) for name in ("source", "uri", "sha256")] + integers)

@@ -71,9 +71,8 @@ def commonest_words(doc: Text, *, n: int = 3) -> float:
 
 @rule
 def distinct_words(doc: Text, *, within: int = 1000) -> float:
-    """Share of distinct words among the first `within` words of prose; a fixed window, because it falls with length."""
-    window = doc.word_hashes[:within]
-    return 1.0 - _repeated(window)
+    """Share of distinct ones among the first `within` Japanese words of prose; it falls with length, so a window."""
+    return 1.0 - _repeated(doc.word_hashes[doc.japanese[doc.prose_words]][:within])
 
 
 @rule

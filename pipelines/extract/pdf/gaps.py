@@ -8,20 +8,22 @@ unruled test table comes out with 16 of 16 rows exact; pdfplumber's strategy for
 from __future__ import annotations
 
 from itertools import takewhile
+from statistics import median
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from pipelines.extract.pdf.lines import Line, Row, joined_text, line_of
 from pipelines.extract.pdf.patterns import pattern
-from pipelines.extract.pdf.tables import NUMBER, Table
+from pipelines.extract.pdf.tables import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-ITEM_MARK = pattern("item_mark")
+Cell = list[Row]  # the lines of a cell, or of a whole row of a table
+NUMBER, FIGURE, ITEM_MARK = pattern("number"), pattern("figure"), pattern("item_mark")
 APART = 2.2  # times the height of a row: a gap that ends a table
+OVERLAP = 0.15  # of the height of a row: lines that share more stand beside each other
+MOST_LABELS = 6  # lines in a row that stand in the first column only
 TIGHT = 0.8  # times the height of a row: lines of one heading cell stand closer
 
 
@@ -54,20 +56,20 @@ def _tables_in(rows: list[Row]) -> list[Line | Table]:
 
 
 def _stretch(rows: list[Row], start: int) -> int:
-    """Where the rows end that could be one table: at two lines of text in a row, at a wide gap, at a change of size."""
-    end = start
-    singles = 0
+    """Where the rows end that could be one table: at a wide gap, or at text that runs on under the second column."""
+    if not _has_gaps(rows[start]):
+        return start
+    end, second = start, float("inf")
     for index in range(start, len(rows)):
         row = rows[index]
-        if index > start and (row[0].y0 - rows[index - 1][0].y1 > APART * row[0].height):
+        if index > start and row[0].y0 - rows[index - 1][0].y1 > APART * row[0].height:
             break
         if _has_gaps(row):
-            singles, end = 0, index + 1
-        else:
-            singles += 1
-            if singles > 2 or index == start:
-                break
-    return max(end, start)
+            second = min(second, row[1].x0)
+            end = index + 1
+        elif index - end >= (MOST_LABELS if row[-1].x1 < second else 2):
+            break
+    return end
 
 
 def _has_gaps(row: Row) -> bool:
@@ -82,70 +84,100 @@ def _gap_table(rows: list[Row]) -> Table | None:
     columns = _columns(gapped)
     if len(columns) < 2:
         return None
-    cells = [_in_columns(row, columns) for row in rows]
-    head = _head(rows, cells)
-    texts = [[line_of(cell).text if cell else "" for cell in row] for row in cells[head:]]
+    bands = _bands(rows)
+    cells = [_in_columns(band, columns) for band in bands]
+    head = _head(bands, cells)
+    texts = [[_text(cell) for cell in band] for band in cells[head:]]
     if not _looks_like_table(texts, gapped):
         return None
     if head:
-        texts.insert(0, [joined_text([line_of([s]) for s in column]) for column in _stacked(cells[:head])])
+        texts.insert(0, [_text([row for cell in column for row in cell]) for column in zip(*cells[:head], strict=True)])
     x0, x1 = min(s.x0 for row in rows for s in row), max(s.x1 for row in rows for s in row)
     y0, y1 = min(s.y0 for s in rows[0]), max(s.y1 for s in rows[-1])
     edges = (*(start for start, _ in columns), columns[-1][1])
     return Table(x0, y0, x1, y1, rows[0][0].size, texts, edges)
 
 
-def _head(rows: list[Row], cells: list[list[Row]]) -> int:
-    """How many rows at the top are the lines of one heading: close to each other, of words, not in the first column."""
+def _bands(rows: list[Row]) -> list[Cell]:
+    """The rows of the table: lines that overlap in height are one, such as a figure beside a label of two lines."""
+    bands: list[Cell] = []
+    bottom = 0.0
+    for row in rows:
+        top, height = min(s.y0 for s in row), max(s.height for s in row)
+        if bands and bottom - top > OVERLAP * height:
+            bands[-1].append(row)
+            bottom = max(bottom, *(s.y1 for s in row))
+        else:
+            bands.append([row])
+            bottom = max(s.y1 for s in row)
+    return bands
+
+
+def _head(bands: list[Cell], cells: list[list[Cell]]) -> int:
+    """How many bands at the top are the lines of one heading: close to each other, of words, over other columns too."""
 
     def of_words(index: int) -> bool:
-        texts = [s.text for cell in cells[index][1:] for s in cell]
-        close = index == 0 or rows[index][0].y0 - rows[index - 1][0].y1 < TIGHT * rows[index][0].height
-        return close and bool(texts) and not any(NUMBER.fullmatch(text) for text in texts)
+        texts = [s.text for cell in cells[index][1:] for row in cell for s in row]
+        top, above = bands[index][0][0], bands[index - 1][-1][0]
+        close = index == 0 or top.y0 - above.y1 < TIGHT * top.height
+        return close and bool(texts) and not any(FIGURE.fullmatch(text) for text in texts)
 
-    lines = sum(1 for _ in takewhile(of_words, range(len(rows))))
-    return lines if 1 < lines < len(rows) else 0
+    lines = sum(1 for _ in takewhile(of_words, range(len(bands))))
+    return lines if 1 < lines < len(bands) else 0
 
 
-def _stacked(cells: list[list[Row]]) -> list[Row]:
-    """The cells of several rows as those of one, column by column, from top to bottom."""
-    return [[segment for row in cells for segment in row[column]] for column in range(len(cells[0]))]
+def _text(cell: Cell) -> str:
+    return joined_text([line_of(row) for row in cell])
 
 
 def _columns(rows: list[Row]) -> list[tuple[float, float]]:
-    """The x ranges that text stands in, a few cells that span columns set aside: they may cover 1 row in 8."""
-    starts = np.array([s.x0 for row in rows for s in row])
-    ends = np.array([s.x1 for row in rows for s in row])
-    low = starts.min()
-    covered = np.zeros(int(ends.max() - low) + 2, int)
-    for start, end in zip((starts - low).astype(int), np.ceil(ends - low).astype(int), strict=True):
-        covered[start:end] += 1
-    text = covered > len(rows) // 8
-    change = np.flatnonzero(np.diff(np.r_[False, text, False].astype(int)))
-    return [(float(a + low), float(b + low)) for a, b in zip(change[::2], change[1::2], strict=True)]
+    """The x ranges that text stands in. Cells that span columns are set aside, as many as one row in eight has."""
+    columns: list[list[float]] = []  # start, end, cells
+    spanning = []
+    for segment in sorted((s for row in rows for s in row), key=lambda s: s.x1 - s.x0):
+        over = [c for c in columns if min(c[1], segment.x1) > max(c[0], segment.x0)]
+        if sum(c[2] > 1 for c in over) > 1:
+            spanning.append(segment)
+        else:
+            columns = [c for c in columns if c not in over]
+            columns.append(_union(over, segment.x0, segment.x1))
+    columns.sort()
+    for index in range(len(columns) - 1, 0, -1):
+        (_, end, _), (start, _, _) = columns[index - 1 : index + 1]
+        if sum(s.x0 < end and s.x1 > start for s in spanning) > len(rows) // 8:
+            columns[index - 1 : index + 1] = [_union(columns[index - 1 : index + 1], start, end)]
+    return [(start, end) for start, end, _ in columns]
 
 
-def _in_columns(row: Row, columns: list[tuple[float, float]]) -> list[Row]:
-    cells: list[Row] = [[] for _ in columns]
-    for segment in row:
-        overlaps = [min(segment.x1, end) - max(segment.x0, start) for start, end in columns]
-        first = next((i for i, o in enumerate(overlaps) if o > 0.5 * (segment.x1 - segment.x0)), None)
-        cells[
-            first
-            if first is not None
-            else int(np.argmax(np.array(overlaps) > 0))
-            if max(overlaps) > 0
-            else int(np.argmax(overlaps))
-        ].append(segment)
+def _union(columns: list[list[float]], x0: float, x1: float) -> list[float]:
+    starts, ends = [x0, *(c[0] for c in columns)], [x1, *(c[1] for c in columns)]
+    return [min(starts), max(ends), 1 + sum(c[2] for c in columns)]
+
+
+def _in_columns(band: Cell, columns: list[tuple[float, float]]) -> list[Cell]:
+    """The cells of a band; one that spans columns stands in the first of them."""
+    cells: list[Cell] = [[] for _ in columns]
+    for row in band:
+        places: dict[int, Row] = {}
+        for segment in row:
+            places.setdefault(_column_of(segment, columns), []).append(segment)
+        for place, part in places.items():
+            cells[place].append(part)
     return cells
+
+
+def _column_of(segment: Segment, columns: list[tuple[float, float]]) -> int:
+    overlaps = [min(segment.x1, end) - max(segment.x0, start) for start, end in columns]
+    most = max(overlaps)
+    return next(i for i, overlap in enumerate(overlaps) if overlap > 0 or overlap == most)
 
 
 def _looks_like_table(cells: list[list[str]], gapped: list[Row]) -> bool:
     """Three rows of numbers, or two rows of three columns, or three rows of short texts in at least three columns."""
     body = [cell for row in cells for cell in row[1:] if cell]
     numbers = sum(bool(NUMBER.fullmatch(cell.strip())) for cell in body) / max(len(body), 1)
-    short = np.median([len(segment.text) for row in gapped for segment in row]) <= 16
     columns = len(cells[0])
     if numbers >= 0.5:
         return len(gapped) >= 3 or (columns >= 3 and len(gapped) >= 2)
-    return bool(short and columns >= 3 and len(gapped) >= 3)
+    short = median(len(segment.text) for row in gapped for segment in row) <= 16
+    return short and columns >= 3 and len(gapped) >= 3

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipelines.extract.pdf.characters import CJK, is_cjk_char
+from pipelines.extract.pdf.patterns import pattern
 from pipelines.extract.pdf.segments import Segment, merged
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 Row = list[Segment]  # from left to right
 _SOLID = "".join(f"{chr(first)}-{chr(last)}" for first, last in CJK)
+LEADER = pattern("leader")
 FIRST_WORD = re.compile(rf"[^\s{_SOLID}]+|.[、。，．」』）〕】〉》]*")
 
 
@@ -67,7 +69,8 @@ def rows_of(segments: Iterable[Segment]) -> list[Row]:
 def line_of(row: Sequence[Segment]) -> Line:
     """A row as one line of text."""
     whole = row[0] if len(row) == 1 else merged(list(row))
-    return Line(whole.x0, whole.y0, whole.x1, whole.y1, whole.size, whole.weight, whole.text)
+    text = LEADER.sub(" … ", whole.text).strip() or whole.text
+    return Line(whole.x0, whole.y0, whole.x1, whole.y1, whole.size, whole.weight, text)
 
 
 def joined_text(lines: Sequence[Line]) -> str:

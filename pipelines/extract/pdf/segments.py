@@ -10,6 +10,7 @@ space), one where a Latin word ends.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ from pipelines.extract.pdf.characters import is_cjk, is_cjk_char, is_kana, trans
 from pipelines.extract.pdf.glyphs import ASSUMED_SPACE, NO_SPACE, REAL_SPACE, WIDE_SPACE, Glyphs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 RAISED = 0.8  # ratio of sizes: smaller type beside larger may stand above or below its middle
@@ -117,30 +120,33 @@ def joined(segments: list[Segment]) -> list[Segment]:
 
 def _neighbours(segments: list[Segment]) -> tuple[list[int], list[int]]:
     """For each segment the one that follows it on its line within reach, and the one that it follows; -1 for none."""
+    found = []
+    for i, j in _at_one_height(segments):
+        first, second = (i, j) if segments[i].x0 <= segments[j].x0 else (j, i)
+        if _touch(segments[first], segments[second]):
+            found.append((segments[second].x0 - segments[first].x0, first, second))
     after, before = [-1] * len(segments), [-1] * len(segments)
+    for _, first, second in sorted(found):
+        if after[first] < 0 and before[second] < 0:
+            after[first], before[second] = second, first
+    return after, before
+
+
+def _at_one_height(segments: list[Segment]) -> Iterator[tuple[int, int]]:
+    """Pairs of segments whose middles are no further apart than half the tallest is high."""
     order = sorted(range(len(segments)), key=lambda i: segments[i].middle)
     middles = [segments[i].middle for i in order]
-    tallest = max((s.height for s in segments), default=0.0)
-    found = []
+    reach = max((s.height for s in segments), default=0.0) / 2
     for at, i in enumerate(order):
-        a = segments[i]
-        for other in range(at + 1, len(order)):
-            if middles[other] - middles[at] > tallest / 2:
-                break
-            b = segments[order[other]]
-            first, second, i2, j2 = (a, b, i, order[other]) if a.x0 <= b.x0 else (b, a, order[other], i)
-            gap = second.x0 - first.x1
-            if (
-                first.cell == second.cell
-                and -0.6 < gap / (em := max(a.size, b.size)) < REACH
-                and _on_one_line(a, b)
-                and second.x1 > first.x0 + 0.2 * em
-            ):
-                found.append((abs(gap), i2, j2))
-    for _, i, j in sorted(found):
-        if after[i] < 0 and before[j] < 0:
-            after[i], before[j] = j, i
-    return after, before
+        for other in range(at + 1, bisect_right(middles, middles[at] + reach)):
+            yield i, order[other]
+
+
+def _touch(first: Segment, second: Segment) -> bool:
+    """Whether `second`, which starts further right, goes on with the line of `first`."""
+    em = max(first.size, second.size)
+    near = -0.6 * em < second.x0 - first.x1 < REACH * em and second.x1 > first.x0 + 0.2 * em
+    return near and first.cell == second.cell and _on_one_line(first, second)
 
 
 def _on_one_line(a: Segment, b: Segment) -> bool:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pipelines.extract.pdf.grid import Grid
     from pipelines.extract.pdf.segments import Segment
 
-NUMBER = pattern("number")
+FIGURE = pattern("figure")
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ def ruled_table(grid: Grid, segments: Sequence[Segment]) -> Table:
             for column, name in enumerate(names)
         ]
         seen.update(names)
-        rows += _printed_rows(row)
+        rows += _printed_rows(row, grid.x[1:].tolist())
     sizes = float(np.median([s.size for s in segments]))
     box = float(grid.x[0]), float(grid.y[0]), float(grid.x[-1]), float(grid.y[-1])
     return Table(*box, sizes, _without_empty(rows), tuple(grid.x.tolist()))
@@ -81,24 +81,35 @@ def _sides(segments: Sequence[Segment]) -> tuple[list[Segment], list[Segment]]:
     return ordered[:cut], ordered[cut:]
 
 
-def _printed_rows(row: list[list[Line]]) -> list[list[str]]:
+def _printed_rows(row: list[list[Line]], edges: Sequence[float]) -> list[list[str]]:
     """One ruled row as the rows printed in it: several where the rules between them are left out.
 
-    That is so where a column has a plain number or date on at least three lines; a new row starts at each of them.
-    The header "前連結会計年度 / (自 2021年1月1日 / 至 2021年12月31日)" has none and stays one cell.
+    That is so where a column has plain figures on three lines, or two columns have them on the same two. A row starts
+    where a label starts, which may take several lines, or at each figure where figures are the labels. The heading
+    "前連結会計年度 / (自 2021年1月1日 / 至 2021年12月31日)" has none and stays one cell. `edges` are the cells' right
+    ones.
     """
-    numbers = [[line.middle for line in cell if NUMBER.fullmatch(line.text.strip())] for cell in row]
-    starts = max(numbers, key=len, default=[])
-    if len(starts) < 3:
+    figures = [[line for line in cell if FIGURE.fullmatch(line.text.strip())] for cell in row]
+    most = max(figures, key=len, default=[])
+    alike = sum(len(f) == len(most) and abs(f[0].middle - most[0].middle) < most[0].size for f in figures if f)
+    if len(most) < 2 or (len(most) == 2 and alike < 2):
         return [[joined_text(cell) for cell in row]]
-    half = max(line.y1 - line.y0 for cell in row for line in cell) / 2
-    first = min(line.middle for cell in row for line in cell)
-    bounds = [y - half for y in starts if y - half > first]
-    placed: list[list[list[Line]]] = [[[] for _ in row] for _ in range(len(bounds) + 1)]
+    labels = _labels(row[0], edges[0])
+    starts = labels if len(labels) >= len(most) else most
+    half = max(line.y1 - line.y0 for line in starts) / 2
+    bounds = [line.middle - half for line in starts[1:]]
+    placed: list[list[list[Line]]] = [[[] for _ in row] for _ in starts]
     for column, cell in enumerate(row):
         for line in cell:
             placed[bisect_left(bounds, line.middle)][column].append(line)
     return [[joined_text(cell) for cell in cells] for cells in placed]
+
+
+def _labels(lines: Sequence[Line], edge: float) -> list[Line]:
+    """The first lines of the labels in a cell: a line reads on where the one before is full."""
+    return [
+        line for n, line in enumerate(lines) if n == 0 or edge - lines[n - 1].x1 > line.first_word + 1.5 * line.size
+    ]
 
 
 def _without_empty(rows: list[list[str]]) -> list[list[str]]:
