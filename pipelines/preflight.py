@@ -57,12 +57,20 @@ class Plan:
             profiles=self.profiles,
             normalize=refine.normalize,
             privacy=refine.privacy,
+            officers=refine.officers,
             signer=self._signer(),
-            user_dictionary=self.folder / refine.user_dictionary if refine.user_dictionary else None,
-            blocks=self._blocks(),
+            user_dictionary=self.user_dictionary,
+            blocks=self.blocks(),
         )
 
-    def _blocks(self) -> list[Block]:
+    @property
+    def user_dictionary(self) -> Path | None:
+        """The recipe's MeCab user dictionary, if it names one."""
+        name = self.recipe.refine.user_dictionary
+        return self.folder / name if name else None
+
+    def blocks(self) -> list[Block]:
+        """The datatrove blocks that the recipe names."""
         named = [item for block in self.recipe.refine.blocks for item in block.items()]
         if not named:
             return []
@@ -90,10 +98,7 @@ def plan(path: Path, changes: tuple[str, ...] = ()) -> Plan:
     _check_extractors(path, recipe)
     _check_paths(path, recipe)
     made = Plan(path, recipe, _load_profiles(path, recipe))
-    try:
-        made.refiner()
-    except UsageError as error:
-        raise RecipeError(f"{path}: refine: {error}") from error
+    _check_refine(made)
     return made
 
 
@@ -101,6 +106,20 @@ def plan(path: Path, changes: tuple[str, ...] = ()) -> Plan:
 def plan_once(path: str, changes: tuple[str, ...]) -> Plan:
     """The plan of this process: made when a worker meets its first task."""
     return plan(Path(path), changes)
+
+
+def _check_refine(made: Plan) -> None:
+    """What only the refine stage would find out. Its signer is left out: loading its kernels takes half a second."""
+    from pipelines.refine import check_normalize
+    from pipelines.words import Analyzer
+
+    try:
+        check_normalize(made.recipe.refine.normalize)
+        if made.user_dictionary:
+            Analyzer(made.user_dictionary)
+        made.blocks()
+    except UsageError as error:
+        raise RecipeError(f"{made.path}: refine: {error}") from error
 
 
 def _check_extractors(path: Path, recipe: Recipe) -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 from pipelines.normalize import normalize
 from pipelines.privacy import mask
 from pipelines.quality import Text
 from pipelines.words import Analyzer
-from registry.errors import UnknownNameError, UsageError, nearest
+from registry.errors import UnknownNameError, nearest
 from registry.names import Registry
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from registry.ledger import Cut, Verdict
 
 Privacy = Literal["mask", "count", "off"]
+Officers = Literal["keep", "mask"]
 
 _steps: Registry[Any] = Registry("step")
 _steps(normalize)
@@ -48,6 +49,11 @@ class Refined:
     sketch: Sketch
 
 
+def check_normalize(options: Mapping[str, Any]) -> dict[str, Any]:
+    """`options` as valid options of `normalize`. Raises UsageError, which names the nearest."""
+    return _steps.check("normalize", options)
+
+
 class Refiner:
     """Refines documents by one recipe. Built once per worker process; remembers nothing that could change a result."""
 
@@ -56,21 +62,21 @@ class Refiner:
         *,
         profiles: Mapping[str, Profile],
         normalize: Mapping[str, Any],
-        privacy: str,
+        privacy: Privacy,
         signer: Signer,
         user_dictionary: Path | None,
         blocks: Sequence[Block],
+        officers: Officers = "keep",
     ) -> None:
         """Load what the steps need.
 
         Raises:
-            UsageError: an option of `normalize` or `privacy` is none, or the user dictionary cannot be used.
+            UsageError: an option of `normalize` is none, or the user dictionary cannot be used.
         """
-        if privacy not in get_args(Privacy):
-            raise UsageError(f"privacy: there is no mode {privacy!r}; {nearest(str(privacy), get_args(Privacy))}")
         self._profiles = profiles
-        self._normalize = _steps.check("normalize", normalize)
-        self._privacy = cast("Privacy", privacy)
+        self._normalize = check_normalize(normalize)
+        self._privacy: Privacy = privacy
+        self._officers: Officers = officers
         self._signer = signer
         self._analyzer = Analyzer(user_dictionary)
         self._blocks = blocks
@@ -83,7 +89,7 @@ class Refiner:
             UnknownNameError: the document's kind has no profile.
         """
         profile = self._profile(document)
-        masked = mask(normalize(document.text, **self._normalize), mode=self._privacy)
+        masked = mask(normalize(document.text, **self._normalize), mode=self._privacy, officers=self._officers)
         changed = dataclasses.replace(document, text=masked.text, metadata=dict(document.metadata))
         refused = self._refused(changed)
         text = changed.text

@@ -77,6 +77,9 @@ class Refine(Section):
     privacy: Literal["mask", "count", "off"] = Field(
         "mask", description="Personal data: replaced by placeholders, only counted, or left alone."
     )
+    officers: Literal["keep", "mask"] = Field(
+        "keep", description="Names of officers beside their titles, which are public in filings."
+    )
     profiles: dict[str, dict[str, Any]] = Field(
         {}, description="Changes to profiles: by kind and rule, `{news: {hiragana_ratio: {at_least: 0.2}}}`."
     )

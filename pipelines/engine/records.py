@@ -17,6 +17,8 @@ from typing import Any
 
 from registry.publish import write_json
 
+_DATA = (".yaml", ".txt")
+
 
 def fingerprint(*parts: Any) -> str:
     """32 hex digits of any JSON-able values; the same values give the same digits on every machine."""
@@ -28,8 +30,8 @@ def fingerprint(*parts: Any) -> str:
 def code_version(*names: str) -> str:
     """A digest of the sources of `names` (modules or packages of ours) and the versions of distributions ("lxml==").
 
-    A name that ends in "==" is a distribution; its installed version counts. Everything else is a dotted name whose
-    .py, .yaml and .txt files count.
+    A name that ends in "==" is a distribution; its installed version counts. Everything else is a dotted name: of a
+    package all .py, .yaml and .txt files count, of a module its own and the data file of the same name beside it.
     """
     digest = hashlib.blake2b(digest_size=16)
     for name in names:
@@ -47,8 +49,8 @@ def _sources(name: str) -> list[Path]:
         raise ModuleNotFoundError(name)
     origin = Path(spec.origin)
     if origin.name != "__init__.py":
-        return [origin]
-    return sorted(p for p in origin.parent.rglob("*") if p.suffix in {".py", ".yaml", ".txt"})
+        return [origin, *sorted(origin.with_suffix(end) for end in _DATA if origin.with_suffix(end).is_file())]
+    return sorted(p for p in origin.parent.rglob("*") if p.suffix == ".py" or p.suffix in _DATA)
 
 
 def write_record(folder: Path, task: str, result: dict[str, Any]) -> None:

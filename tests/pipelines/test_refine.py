@@ -125,7 +125,6 @@ def test_options_reach_their_steps():
     [
         ({"normalize": {"symbol": "keep"}}, "no option 'symbol'; did you mean symbols"),
         ({"normalize": {"symbols": "drop"}}, "'symbols'"),
-        ({"privacy": "masks"}, "did you mean mask"),
     ],
 )
 def test_a_wrong_option_is_told_before_any_document(changes: dict[str, Any], message: str):

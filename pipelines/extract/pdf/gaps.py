@@ -18,6 +18,8 @@ from pipelines.extract.pdf.tables import Table
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pipelines.extract.pdf.segments import Segment
+
 
 Cell = list[Row]  # the lines of a cell, or of a whole row of a table
 NUMBER, FIGURE, ITEM_MARK = pattern("number"), pattern("figure"), pattern("item_mark")

@@ -11,6 +11,7 @@ overlap.
 from __future__ import annotations
 
 import ctypes
+import re
 from dataclasses import dataclass, fields
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Self
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pypdfium2 import PdfPage
 
+REGULAR, BOLD = 400.0, 700.0
+BOLD_NAME = re.compile(rb"bold|black|heavy|demi|gothic-?[beu]|-[bhw][6-9]?$|w[6-9]\b", re.IGNORECASE)
 TALL = 1.45  # em: a box higher than this says nothing of where the glyph is
 NO_SPACE, ASSUMED_SPACE, REAL_SPACE, WIDE_SPACE = range(4)  # what stands before a glyph in the content stream
 
@@ -49,7 +52,9 @@ _text = bind(pdfium.FPDFText_GetText, _INT, _HANDLE, _INT, _INT, _HANDLE)
 _box = bind(pdfium.FPDFText_GetLooseCharBox, _INT, _HANDLE, _INT, _HANDLE)
 _object = bind(pdfium.FPDFText_GetTextObject, ctypes.c_size_t, _HANDLE, _INT)
 _size = bind(pdfium.FPDFText_GetFontSize, _DOUBLE, _HANDLE, _INT)
-_weight = bind(pdfium.FPDFText_GetFontWeight, _INT, _HANDLE, _INT)
+_font = bind(pdfium.FPDFTextObj_GetFont, ctypes.c_size_t, _HANDLE)
+_font_name = bind(pdfium.FPDFFont_GetBaseFontName, ctypes.c_size_t, _HANDLE, _HANDLE, ctypes.c_size_t)
+_font_weight = bind(pdfium.FPDFFont_GetWeight, _INT, _HANDLE)
 _matrix = bind(pdfium.FPDFText_GetMatrix, _INT, _HANDLE, _INT, _HANDLE)
 
 
@@ -63,7 +68,7 @@ class Glyphs:
     x1: NDArray[np.float32]
     y1: NDArray[np.float32]
     size: NDArray[np.float32]  # of the font as it is drawn
-    weight: NDArray[np.float32]  # 400 is regular, 700 bold, 0 or less unknown
+    weight: NDArray[np.float32]  # of the font: 400 is regular, 700 bold
     turn: NDArray[np.int8]  # quarter turns of the glyph, counter-clockwise; -1 where it stands askew
     space: NDArray[np.int8]  # what the content stream has before it: NO_SPACE, ASSUMED_SPACE, REAL_SPACE, WIDE_SPACE
 
@@ -111,41 +116,63 @@ def _styles(handle: int, count: int) -> NDArray[np.float32]:
 
     Asked once per text object, of which a page has 1 to 1,300.
     """
-    objects = _sparsely(_object, handle, np.arange(count), np.uint64, unsure=0)  # spaces that PDFium adds have none
-    _, first, inverse = np.unique(objects, return_index=True, return_inverse=True)
+
+    def objects_of(at: list[int]) -> NDArray[np.uint64]:
+        return np.fromiter(map(_object, repeat(handle), at), np.uint64, len(at))
+
+    objects = _sparsely(objects_of, np.arange(count), unsure=0)  # spaces that PDFium adds have none
+    each, first, inverse = np.unique(objects, return_index=True, return_inverse=True)
     matrices = np.zeros((len(first), 6), np.float32)
     indices = first.tolist()
     start = matrices.ctypes.data
     places = range(start, start + 24 * len(first), 24)
     found = np.fromiter(map(_matrix, repeat(handle), indices, places), bool, len(first))
     sizes = np.fromiter(map(_size, repeat(handle), indices), np.float32, len(first))
-    weights = _sparsely(_weight, handle, first, np.float32, unsure=-1)
     a, b, c, d, _, baseline = matrices.T
     quarters = np.arctan2(b, a) * 2 / np.pi
     straight = np.round(quarters)
     turns = np.where(abs(quarters - straight) < 0.1, straight % 4, -1)
-    styles = [sizes * np.sqrt(abs(a * d - b * c)) * found, weights, turns * found, baseline]
+    styles = [sizes * np.sqrt(abs(a * d - b * c)) * found, _weights(each), turns * found, baseline]
     return np.stack(styles, axis=1)[inverse]
 
 
-def _sparsely(
-    ask: Callable[..., int], handle: int, at: NDArray[np.intp], kind: type[np.generic], *, unsure: int
-) -> NDArray[Any]:
-    """`ask(handle, i)` for every i in `at`, where neighbours mostly agree.
+def _weights(objects: NDArray[np.uint64]) -> NDArray[np.float32]:
+    """The weight of each text object's font."""
+
+    def fonts_of(at: list[int]) -> NDArray[np.uint64]:
+        return np.fromiter((_font(one) if one else 0 for one in at), np.uint64, len(at))
+
+    fonts, inverse = np.unique(_sparsely(fonts_of, objects, unsure=0), return_inverse=True)
+    weights = [_weight_of(font) for font in fonts.tolist()]
+    return np.array(weights, np.float32)[inverse]
+
+
+def _weight_of(font: int) -> float:
+    """As the font's name has it, else as its descriptor has it; PDFium alone gives 0 for "Times New Roman,Bold"."""
+    if not font:
+        return REGULAR
+    name = ctypes.create_string_buffer(128)
+    _font_name(font, ctypes.addressof(name), len(name))
+    if BOLD_NAME.search(name.value):
+        return BOLD
+    weight = _font_weight(font)
+    return min(float(weight), BOLD) if weight > 0 else REGULAR
+
+
+def _sparsely(ask: Callable[[list[int]], NDArray[Any]], at: NDArray[Any], *, unsure: int) -> NDArray[Any]:
+    """`ask(at)`, where neighbours mostly agree.
 
     Every fourth is asked, and those between where two of them differ or are `unsure`.
     """
-    values = np.zeros(len(at), kind)
     if not len(at):
-        return values
+        return ask([])
     asked = np.unique(np.r_[0 : len(at) : 4, len(at) - 1])
-    values[asked] = np.fromiter(map(ask, repeat(handle), at[asked].tolist()), kind, len(asked))
-    left, right = values[asked[:-1]], values[asked[1:]]
-    span = np.diff(asked)
-    values[:-1] = left.repeat(span)
-    open_ = np.r_[((left != right) | (left == unsure)).repeat(span), False]
-    open_[asked] = False
-    values[open_] = np.fromiter(map(ask, repeat(handle), at[open_].tolist()), kind)
+    known = ask(at[asked].tolist())
+    left, right, span = known[:-1], known[1:], np.diff(asked)
+    values: NDArray[Any] = np.r_[left.repeat(span), known[-1:]]
+    unknown = np.r_[((left != right) | (left == unsure)).repeat(span), False]
+    unknown[asked] = False
+    values[unknown] = ask(at[unknown].tolist())
     return values
 
 

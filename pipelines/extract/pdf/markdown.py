@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 LARGER = 1.15  # times the size of the body: a heading
-BOLDER = 100  # more than the weight of the body
+BOLD, BOLDER = 550, 100  # a weight that is bold, and by how much more than the body's
 LONGEST = 90  # characters of a heading
 LEVELS = 5
 Block = tuple[int, Paragraph | Table]
@@ -97,7 +97,7 @@ class _Levels:
         """1 to 6 for a heading, 0 for text."""
         if self._is_large(block):
             return min(1 + sum(size > 1.02 * block.size for size in self.sizes), LEVELS)
-        bold = block.weight >= self.weight + BOLDER and self.weight > 0
+        bold = block.weight >= max(BOLD, self.weight + BOLDER)
         if (bold and self._is_short(block) and block.lines == 1) or pattern("report_heading").fullmatch(block.text):
             return min(1 + len(self.sizes), LEVELS)
         return 0

@@ -147,6 +147,11 @@ def _usual_gap(lines: Sequence[Line]) -> float:
     return min(median(gaps), WIDEST_GAP * lines[0].size) if gaps else 0.0
 
 
+def _mid_sentence(text: str, more: str) -> bool:
+    """Whether a Latin sentence plainly goes on, however short the line was: small letters on both sides of its end."""
+    return len(text) > 20 and text[-1].isascii() and (text[-1].islower() or text[-1] == ",") and more[0].islower()
+
+
 def _right_edges(lines: Sequence[Line], column: Column, usual: float) -> list[float]:
     """Where each line would be full: at the column's edge, or at that of an inset block (an abstract, a quotation).
 
@@ -183,7 +188,7 @@ def _continues(lines: Sequence[Line], index: int, start: int, column: Column, ed
     em = max(line.size, before.size)
     if not _is_near(before, line, usual) or ITEM_START.match(line.text):
         return False
-    if edge - before.x1 > line.first_word + SLACK * em:
+    if edge - before.x1 > line.first_word + SLACK * em and not _mid_sentence(before.text, line.text):
         return False
     step = line.x0 - before.x0
     if step > INDENT * em:  # further in: only where the first line of an item stands out

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 RAISED = 0.8  # ratio of sizes: smaller type beside larger may stand above or below its middle
 REACH = 1.1  # em: the widest gap within a segment, so that a full-width space (1.0) is inside and a gutter outside
 NARROW, WORD, WIDE, MIXED = 0.08, 0.28, 0.8, 0.6  # em: gaps that are a space (see `_leads`)
+KERNED = -0.2  # em: italics may overhang a space that the document has
 
 
 @dataclass(slots=True)
@@ -39,7 +40,7 @@ class Segment:
     x1: float
     y1: float
     size: float  # of its font
-    weight: float  # of its font, 0 where unknown
+    weight: float  # of its font, 400 to 700
     text: str
     cell: int = -1  # of a ruled table, -1 outside
     space: int = NO_SPACE  # what the content stream has before it
@@ -79,7 +80,8 @@ def _leads(glyphs: Glyphs, gap: NDArray[np.floating]) -> NDArray[np.uint32]:
     space = glyphs.space[1:]
     wide = both & ((gap > WIDE) | ((space == WIDE_SPACE) & (gap > MIXED)))
     mixed = one & ((gap > MIXED) | ((space >= REAL_SPACE) & (gap > 0.2)))
-    latin = ~both & ~one & ((gap > WORD) | ((space >= ASSUMED_SPACE) & (gap > NARROW)))
+    least = np.select([space == NO_SPACE, space == ASSUMED_SPACE], [WORD, NARROW], KERNED)
+    latin = ~both & ~one & (gap > least)
     return np.select([wide, mixed | latin], [np.uint32(0x3000), np.uint32(0x20)], np.uint32(0))
 
 
@@ -183,4 +185,5 @@ def space_between(a: Segment, b: Segment) -> str:
         return "　" if gap > WIDE else ""
     if left or right:
         return " " if gap > MIXED or (b.space >= REAL_SPACE and gap > 0.2) else ""
-    return " " if gap > WORD or (b.space != NO_SPACE and gap > NARROW) else ""
+    least = WORD if b.space == NO_SPACE else NARROW if b.space == ASSUMED_SPACE else KERNED
+    return " " if gap > least else ""
