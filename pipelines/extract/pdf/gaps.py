@@ -26,6 +26,7 @@ NUMBER, FIGURE, ITEM_MARK = pattern("number"), pattern("figure"), pattern("item_
 APART = 2.2  # times the height of a row: a gap that ends a table
 OVERLAP = 0.15  # of the height of a row: lines that share more stand beside each other
 MOST_LABELS = 6  # lines in a row that stand in the first column only
+CURRENCIES = frozenset("$¥￥€£")
 TIGHT = 0.8  # times the height of a row: lines of one heading cell stand closer
 
 
@@ -94,10 +95,22 @@ def _gap_table(rows: list[Row]) -> Table | None:
         return None
     if head:
         texts.insert(0, [_text([row for cell in column for row in cell]) for column in zip(*cells[:head], strict=True)])
+    texts = _with_signs(texts)
     x0, x1 = min(s.x0 for row in rows for s in row), max(s.x1 for row in rows for s in row)
     y0, y1 = min(s.y0 for s in rows[0]), max(s.y1 for s in rows[-1])
-    edges = (*(start for start, _ in columns), columns[-1][1])
+    edges = tuple(start for start, _ in columns)
     return Table(x0, y0, x1, y1, rows[0][0].size, texts, edges)
+
+
+def _with_signs(rows: list[list[str]]) -> list[list[str]]:
+    """Rows whose currency signs, set in a column of their own, stand with their figures again."""
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    for index in range(len(columns) - 2, -1, -1):
+        signs = [cell for cell in columns[index] if cell]
+        if all(cell in CURRENCIES for cell in signs):
+            after = columns.pop(index + 1)
+            columns[index] = [f"{sign} {figure}".strip() for sign, figure in zip(columns[index], after, strict=True)]
+    return [list(row) for row in zip(*columns, strict=True)]
 
 
 def _bands(rows: list[Row]) -> list[Cell]:

@@ -116,11 +116,7 @@ def _styles(handle: int, count: int) -> NDArray[np.float32]:
 
     Asked once per text object, of which a page has 1 to 1,300.
     """
-
-    def objects_of(at: list[int]) -> NDArray[np.uint64]:
-        return np.fromiter(map(_object, repeat(handle), at), np.uint64, len(at))
-
-    objects = _sparsely(objects_of, np.arange(count), unsure=0)  # spaces that PDFium adds have none
+    objects = _objects(handle, count)
     each, first, inverse = np.unique(objects, return_index=True, return_inverse=True)
     matrices = np.zeros((len(first), 6), np.float32)
     indices = first.tolist()
@@ -137,14 +133,13 @@ def _styles(handle: int, count: int) -> NDArray[np.float32]:
 
 
 def _weights(objects: NDArray[np.uint64]) -> NDArray[np.float32]:
-    """The weight of each text object's font."""
-
-    def fonts_of(at: list[int]) -> NDArray[np.uint64]:
-        return np.fromiter((_font(one) if one else 0 for one in at), np.uint64, len(at))
-
-    fonts, inverse = np.unique(_sparsely(fonts_of, objects, unsure=0), return_inverse=True)
-    weights = [_weight_of(font) for font in fonts.tolist()]
-    return np.array(weights, np.float32)[inverse]
+    """The weight of each text object's font; a page has few fonts."""
+    known: dict[int, float] = {}
+    fonts = [_font(one) if one else 0 for one in objects.tolist()]
+    for font in fonts:
+        if font not in known:
+            known[font] = _weight_of(font)
+    return np.array([known[font] for font in fonts], np.float32)
 
 
 def _weight_of(font: int) -> float:
@@ -159,21 +154,21 @@ def _weight_of(font: int) -> float:
     return min(float(weight), BOLD) if weight > 0 else REGULAR
 
 
-def _sparsely(ask: Callable[[list[int]], NDArray[Any]], at: NDArray[Any], *, unsure: int) -> NDArray[Any]:
-    """`ask(at)`, where neighbours mostly agree.
+def _objects(handle: int, count: int) -> NDArray[np.uint64]:
+    """The text object of every character, 0 for spaces that PDFium adds.
 
-    Every fourth is asked, and those between where two of them differ or are `unsure`.
+    An object is a run of characters: every fourth is asked, and those between where two of them differ.
     """
-    if not len(at):
-        return ask([])
-    asked = np.unique(np.r_[0 : len(at) : 4, len(at) - 1])
-    known = ask(at[asked].tolist())
-    left, right, span = known[:-1], known[1:], np.diff(asked)
-    values: NDArray[Any] = np.r_[left.repeat(span), known[-1:]]
-    unknown = np.r_[((left != right) | (left == unsure)).repeat(span), False]
+    objects = np.zeros(count, np.uint64)
+    asked = np.unique(np.r_[0:count:4, count - 1]) if count else np.zeros(0, np.intp)
+    objects[asked] = np.fromiter(map(_object, repeat(handle), asked.tolist()), np.uint64, len(asked))
+    left, right, span = objects[asked[:-1]], objects[asked[1:]], np.diff(asked)
+    objects[:-1] = left.repeat(span)
+    unknown = np.r_[((left != right) | (left == 0)).repeat(span), False][:count]
     unknown[asked] = False
-    values[unknown] = ask(at[unknown].tolist())
-    return values
+    missing = np.flatnonzero(unknown).tolist()
+    objects[missing] = np.fromiter(map(_object, repeat(handle), missing), np.uint64, len(missing))
+    return objects
 
 
 def _visible(
