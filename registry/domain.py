@@ -10,9 +10,11 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 from registry.errors import RecipeError, UsageError, nearest
+from registry.names import rule
 
 SHIPPED = Path(__file__).parent / "domains"
 RECIPE = "recipe.yaml"
+_MODULE = "corpus_domain_rules"  # what a rules.py is called inside; two domains may be built in one process
 
 
 def shipped() -> list[str]:
@@ -41,15 +43,16 @@ def find_recipe(name: str) -> Path:
 
 
 def load_rules(folder: Path) -> None:
-    """Run the folder's rules.py, if it has one, so that its rules are registered.
+    """Run the folder's rules.py, if it has one, so that its rules are registered; those of another domain are dropped.
 
     Raises:
         RecipeError: it does not run; the message says where it stopped.
     """
     path = folder / "rules.py"
+    rule.drop(_MODULE)
     if not path.is_file():
         return
-    spec = spec_from_file_location(f"corpus_domain_{folder.name}", path)
+    spec = spec_from_file_location(_MODULE, path)
     assert spec is not None
     assert spec.loader is not None
     try:

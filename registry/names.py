@@ -79,6 +79,10 @@ class Registry(Generic[F]):
             self._functions[name] = function
         return function
 
+    def drop(self, module: str) -> None:
+        """Forget the functions of `module`."""
+        self._functions = {name: f for name, f in self._functions.items() if f.__module__ != module}
+
     def __contains__(self, name: object) -> bool:
         return name in self._functions or name in self._targets
 

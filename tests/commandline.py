@@ -11,12 +11,13 @@ ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "registry" / "domains" / "ja_finance" / "sample"
 TOKENIZER = ROOT / "registry" / "domains" / "ja_finance" / "tokenizer"
 SMALL = ROOT / "tests" / "golden" / "small" / "recipe.yaml"
+COMMAND = Path(sys.executable).with_name("corpus")
 PUBLISHED = ("documents", "ledger", "rejects", "shards", "tokenizer", "manifest.json")
 
 
 def corpus(*arguments: object, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
     """Run `corpus ARGUMENTS` to its end."""
-    command = [str(Path(sys.executable).with_name("corpus")), *map(str, arguments)]
+    command = [str(COMMAND), *map(str, arguments)]
     return subprocess.run(
         command, cwd=cwd, env={**os.environ, **env}, capture_output=True, text=True, check=False, timeout=300
     )
@@ -24,7 +25,7 @@ def corpus(*arguments: object, cwd: Path | None = None, **env: str) -> subproces
 
 def start(*arguments: object) -> subprocess.Popen[str]:
     """Start `corpus ARGUMENTS`, with its progress on a pipe."""
-    command = [str(Path(sys.executable).with_name("corpus")), *map(str, arguments)]
+    command = [str(COMMAND), *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 

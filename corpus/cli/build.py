@@ -101,12 +101,15 @@ def _enter_catalog(opened: OpenedBuild, progress: Console) -> None:
 
 
 def _show(opened: OpenedBuild, *, changed: bool) -> None:
+    from rich import box
     from rich.console import Console
     from rich.table import Table
 
+    from registry.ledger import FATES
+
     manifest = opened.manifest
     columns = ("source", "kind", "inputs", "kept", "rejected", "duplicate", "failed", "tokens")
-    table = Table(title=f"{manifest.name}: documents by fate", title_justify="left")
+    table = Table(title=f"{manifest.name}: documents by fate", title_justify="left", box=box.SIMPLE_HEAD)
     for column in columns:
         table.add_column(column, justify="left" if column in {"source", "kind"} else "right")
     for name, count in manifest.sources.items():
@@ -117,11 +120,8 @@ def _show(opened: OpenedBuild, *, changed: bool) -> None:
     out = Console()
     out = out if out.is_terminal else Console(width=110)  # a pipe has no width of its own
     out.print(table)
-    seen = sum(manifest.fates.values())
-    out.print(
-        " + ".join(f"{n:,} {fate}" for fate, n in manifest.fates.items()) + f" = {seen:,} documents seen",
-        highlight=False,
-    )
+    told = " + ".join(f"{manifest.fates.get(fate, 0):,} {fate}" for fate in FATES)
+    out.print(f"{sum(manifest.fates.values()):,} documents seen = {told}", highlight=False)
     _show_failures(list(opened.ledger(fate="failed")), out)
     state = "built" if changed else "is up to date; nothing was done"
     out.print(f"{opened.layout.root} {state}. What happened to a document: corpus explain {opened.layout.root} ID",

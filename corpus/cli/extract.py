@@ -75,7 +75,10 @@ def _print(file: Path, sandbox: Sandbox, form: str, options: dict[str, dict[str,
                 click.echo(_formatted(found, file, form, first=number == 0))
             else:
                 failed = True
-                click.echo(f"corpus: {file} [{found.part}]: {found.reason}: {found.detail}", err=True)
+                place = f"{file} [{found.part}]" if found.part else str(file)
+                click.echo(f"corpus: {place}: {found.reason}: {found.detail}", err=True)
+    except BrokenPipeError:
+        raise
     except (InputError, OSError) as error:
         failed = True
         click.echo(f"corpus: {file}: {error.strerror if isinstance(error, OSError) else error}", err=True)

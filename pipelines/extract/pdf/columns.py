@@ -78,25 +78,23 @@ def _gutter(boxes: list[BoxType]) -> tuple[float, float, float] | None:
     em = float(np.median([b.size for b in boxes]))
     cell = max(FINE * em, 1.0)
     middle = (edges[:, :2] + edges[:, 2:]) / 2
-    best, best_score = None, 0.0
+    low = edges.min(axis=0)
+    found = []
     for column, first, last in _free_strips(edges, cell):
-        x, top, bottom = (
-            edges[:, 0].min() + (column + 0.5) * cell,
-            edges[:, 1].min() + first * cell,
-            edges[:, 1].min() + last * cell,
-        )
+        x, top, bottom = low[0] + (column + 0.5) * cell, low[1] + first * cell, low[1] + last * cell
         within = (middle[:, 1] >= top) & (middle[:, 1] <= bottom)
-        left, right = within & (middle[:, 0] < x), within & (middle[:, 0] >= x)
-        score = min(left.sum(), right.sum())
-        if score > best_score and _is_text(edges[left], em) and _is_text(edges[right], em):
-            best, best_score = (x, top, bottom), score
-    return best
+        left = middle[:, 0] < x
+        lines = min(np.count_nonzero(within & left), np.count_nonzero(within & ~left))
+        if lines >= LINES:
+            found.append((lines, float(x), float(top), float(bottom), within, left))
+    for _, x, top, bottom, within, left in sorted(found, key=lambda strip: -strip[0]):
+        if _is_text(edges[within & left], em) and _is_text(edges[within & ~left], em):
+            return x, top, bottom
+    return None
 
 
 def _is_text(edges: NDArray[np.float64], em: float) -> bool:
     """Whether boxes are lines of a column of text: enough of them, and wide, or of one width."""
-    if len(edges) < LINES:
-        return False
     width = np.median(edges[:, 2] - edges[:, 0])
     full = (edges[:, 2] > edges[:, 2].max() - 1.5 * em).mean()
     return bool(width > WIDE * em or (width > FULL_WIDE * em and full >= FULL and len(edges) > LINES))

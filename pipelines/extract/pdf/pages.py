@@ -21,7 +21,7 @@ from pipelines.extract.pdf.segments import Segment, chains, joined
 from pipelines.extract.pdf.tables import Table, ruled_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from pypdfium2 import PdfPage
 
@@ -68,10 +68,16 @@ def _columns(stream: Stream, *, keep_ruby: bool) -> list[Column]:
     return [Column(r.x0, r.x1, with_gap_tables(_rows(r.boxes))) for r in regions(boxes)]
 
 
-def _rows(boxes: Iterable[Segment | Table]) -> list[Row | Table]:
-    """Segments as rows, tables where they stand among them."""
-    rows: list[Row | Table] = [
-        *rows_of(b for b in boxes if isinstance(b, Segment)),
-        *(b for b in boxes if isinstance(b, Table)),
-    ]
-    return sorted(rows, key=lambda row: (row.y0 + row.y1) / 2 if isinstance(row, Table) else row[0].middle)
+def _rows(boxes: Sequence[Segment | Table]) -> list[Row | Table]:
+    """Segments as rows, tables where they stand among them; tables side by side from left to right."""
+    tables = [box for box in boxes if isinstance(box, Table)]
+    rows: list[Row | Table] = [*rows_of(box for box in boxes if isinstance(box, Segment)), *tables]
+    if not tables:
+        return rows
+    em = min(box.size for box in boxes)
+
+    def place(row: Row | Table) -> tuple[int, float]:
+        first = row if isinstance(row, Table) else row[0]
+        return round(first.y0 / em), first.x0
+
+    return sorted(rows, key=place)

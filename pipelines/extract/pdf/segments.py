@@ -146,8 +146,8 @@ def _at_one_height(segments: list[Segment]) -> Iterator[tuple[int, int]]:
 
 def _touch(first: Segment, second: Segment) -> bool:
     """Whether `second`, which starts further right, goes on with the line of `first`."""
-    em = max(first.size, second.size)
-    near = -0.6 * em < second.x0 - first.x1 < REACH * em and second.x1 > first.x0 + 0.2 * em
+    em, reach = max(first.size, second.size), REACH * min(first.size, second.size)
+    near = -0.6 * em < second.x0 - first.x1 < reach and second.x1 > first.x0 + 0.2 * em
     return near and first.cell == second.cell and _on_one_line(first, second)
 
 

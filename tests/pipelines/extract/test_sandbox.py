@@ -17,7 +17,9 @@ HERE = Path(__file__).parent
 @pytest.fixture
 def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     monkeypatch.setenv("PYTHONPATH", str(HERE))
-    (tmp_path / "sitecustomize.py").write_text("from registry.names import extractor; extractor.lazy('hostile', 'hostile:extract')")
+    (tmp_path / "sitecustomize.py").write_text(
+        "from registry.names import extractor; extractor.lazy('hostile', 'hostile:extract')"
+    )
     monkeypatch.setenv("PYTHONPATH", f"{HERE}:{tmp_path}")
     with Sandbox(tmp_path / "log", seconds=2.0, memory=2 << 30) as running:
         yield running
@@ -44,7 +46,9 @@ def test_one_process_serves_many_inputs(sandbox: Sandbox, tmp_path: Path) -> Non
         ("fill", "unreadable: File too large"),
     ],
 )
-def test_a_fault_is_a_reason_and_the_next_input_is_read(sandbox: Sandbox, tmp_path: Path, deed: str, reason: str) -> None:
+def test_a_fault_is_a_reason_and_the_next_input_is_read(
+    sandbox: Sandbox, tmp_path: Path, deed: str, reason: str
+) -> None:
     read(sandbox, tmp_path)
     with pytest.raises(InputError, match=reason) as error:
         read(sandbox, tmp_path, deed)
