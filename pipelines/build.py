@@ -117,8 +117,6 @@ def _cores() -> int:
 def _claimed(layout: Layout, made: Plan, mode: Mode) -> Iterator[None]:
     """Make sure that the folder is ours to write, and nobody else's while we do."""
     _check_folder(layout, made.recipe.name, mode)
-    if mode == "fresh":
-        remove_build(layout.root)
     layout.work.mkdir(parents=True, exist_ok=True)
     with layout.lock.open("w") as lock:
         try:
@@ -127,6 +125,8 @@ def _claimed(layout: Layout, made: Plan, mode: Mode) -> Iterator[None]:
             raise BuildFolderError(
                 f"{layout.root}: another build is writing here; wait for it or choose --out"
             ) from None
+        if mode == "fresh":
+            remove_build(layout)
         write_json(layout.owner, {"name": made.recipe.name})
         yield
 

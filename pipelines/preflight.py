@@ -41,6 +41,10 @@ class Plan:
         """Where relative paths of the recipe begin."""
         return self.path.parent
 
+    def place(self, name: str) -> Path:
+        """The path that the recipe means by `name`."""
+        return self.folder / Path(name).expanduser()
+
     def options(self, format: str, source: Source) -> dict[str, Any]:  # noqa: A002
         """The options of the extractor of `format` for inputs of `source`."""
         options = dict(self.recipe.extract.formats.get(format, {}))
@@ -67,7 +71,7 @@ class Plan:
     def user_dictionary(self) -> Path | None:
         """The recipe's MeCab user dictionary, if it names one."""
         name = self.recipe.refine.user_dictionary
-        return self.folder / name if name else None
+        return self.place(name) if name else None
 
     def blocks(self) -> list[Block]:
         """The datatrove blocks that the recipe names."""
@@ -96,8 +100,9 @@ def plan(path: Path, changes: tuple[str, ...] = ()) -> Plan:
     recipe = load_recipe(path, changes)
     load_rules(path.parent)
     _check_extractors(path, recipe)
-    _check_paths(path, recipe)
     made = Plan(path, recipe, _load_profiles(path, recipe))
+    _check_sources(made)
+    _check_tokenizer(made)
     _check_refine(made)
     return made
 
@@ -134,17 +139,23 @@ def _check_extractors(path: Path, recipe: Recipe) -> None:
             raise RecipeError(f"{path}: extract.{name}: {error}") from error
 
 
-def _check_paths(path: Path, recipe: Recipe) -> None:
+def _check_sources(made: Plan) -> None:
     from pipelines.inventory import matches
+
+    for source in made.recipe.sources:
+        if next(iter(matches(made.folder, source)), None) is None:
+            place = made.place(source.path)
+            raise RecipeError(f"{made.path}: sources.{source.name}.path: there is no file at {place}")
+
+
+def _check_tokenizer(made: Plan) -> None:
     from pipelines.tokenize import LanguageTokenizer
 
-    for source in recipe.sources:
-        if next(iter(matches(path.parent, source)), None) is None:
-            raise RecipeError(f"{path}: sources.{source.name}.path: there is no file at {path.parent / source.path}")
+    options = made.recipe.tokenize
     try:
-        LanguageTokenizer.load(path.parent / recipe.tokenize.tokenizer)
+        LanguageTokenizer.load(made.place(options.tokenizer)).encode([""], bos=options.bos, eos=options.eos)
     except UsageError as error:
-        raise RecipeError(f"{path}: tokenize.tokenizer: {error}") from error
+        raise RecipeError(f"{made.path}: tokenize: {error}") from error
 
 
 def _load_profiles(path: Path, recipe: Recipe) -> dict[str, Profile]:

@@ -18,7 +18,7 @@ from pipelines.engine import Json
 from pipelines.inventory import Input
 from pipelines.stages import Run
 from pipelines.stages.write import SPLITS, tokenizer
-from registry.layout import PUBLISHED
+from registry.layout import PUBLISHED, Layout
 from registry.ledger import check_identity
 from registry.manifest import FileRecord, Manifest, SourceCount
 from registry.publish import place, replacing
@@ -59,7 +59,7 @@ def report(run: Run, fingerprint: str, inputs: list[Input], seen: int, results: 
 
 def _copy_tokenizer(plan: Plan, folder: Path) -> None:
     """The tokenizer's JSON files, so that whoever has the shards has what made them."""
-    path = plan.folder / plan.recipe.tokenize.tokenizer
+    path = plan.place(plan.recipe.tokenize.tokenizer)
     for file in [path] if path.is_file() else sorted(path.glob("*.json")):
         with replacing(folder / file.name) as temporary:  # a copy: a link would let a user's edit reach the build
             shutil.copyfile(file, temporary)
@@ -115,10 +115,10 @@ def _files(results: list[Json]) -> dict[str, FileRecord]:
     }
 
 
-def remove_build(root: Path) -> None:
-    """Delete what a build made in `root`, and nothing else."""
-    for name in ("manifest.json", *PUBLISHED, ".work"):
-        path = root / name
+def remove_build(layout: Layout) -> None:
+    """Delete what a build made, and nothing else; the lock that its caller holds stays."""
+    made = [layout.manifest, *(layout.root / name for name in PUBLISHED)]
+    for path in [*made, *(path for path in layout.work.glob("*") if path != layout.lock)]:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:

@@ -73,7 +73,8 @@ def options_key(plan: Plan) -> str:
     near = recipe.dedup.near if recipe.dedup.near == "off" else recipe.dedup.near.model_dump(exclude={"threshold"})
     profiles = {kind: [asdict(limit) for limit in profile.limits] for kind, profile in plan.profiles.items()}
     refine = recipe.refine.model_dump(exclude={"profiles"})
-    own = [_digest(plan.folder / "rules.py"), _digest(plan.folder / (recipe.refine.user_dictionary or "rules.py"))]
+    words = sorted((plan.folder / "words").rglob("*"))  # rules read them
+    own = [_digest(path) for path in (plan.folder / "rules.py", *words, plan.user_dictionary) if path]
     return fingerprint(refine, profiles, near, own, code_version(*CODE))
 
 

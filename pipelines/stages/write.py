@@ -68,7 +68,7 @@ def _load_tokenizer(path: str) -> LanguageTokenizer:
 
 def tokenizer(plan: Plan) -> LanguageTokenizer:
     """The recipe's tokenizer, loaded once per process."""
-    return _load_tokenizer(str(plan.folder / plan.recipe.tokenize.tokenizer))
+    return _load_tokenizer(str(plan.place(plan.recipe.tokenize.tokenizer)))
 
 
 def task(spec: Json, target: Path, progress: Progress) -> Json:

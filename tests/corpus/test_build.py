@@ -203,6 +203,23 @@ def test_a_changed_threshold_refines_without_extracting(own: tuple[Path, Path]) 
     assert {(row["rule"], row["threshold"]) for row in opened.ledger(fate="rejected")} == {("hiragana_ratio", 0.99)}
 
 
+def test_a_changed_word_list_of_the_domain_measures_again(own: tuple[Path, Path]) -> None:
+    domain, out = own
+    (domain / "words").mkdir()
+    (domain / "words" / "terms.txt").write_text("株式")
+    (domain / "rules.py").write_text(
+        "from pathlib import Path\nfrom registry.names import rule\n"
+        "TERMS = (Path(__file__).parent / 'words' / 'terms.txt').read_text().split()\n"
+        "@rule\ndef terms(doc):\n    return float(sum(doc.text.count(term) for term in TERMS))\n"
+    )
+    found = []
+    for words in ("株式", "株式 利益 配当"):
+        (domain / "words" / "terms.txt").write_text(words)
+        assert corpus("build", domain, "--out", out).returncode == 0
+        found.append(sum(row["measurements"]["terms"] for row in api.open_build(out).ledger()))
+    assert 0 < found[0] < found[1]
+
+
 def test_a_published_file_that_is_gone_is_made_again(own: tuple[Path, Path]) -> None:
     domain, out = own
     before = contents(out)

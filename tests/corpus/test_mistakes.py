@@ -40,7 +40,8 @@ def recipe(folder: Path, **keys: str) -> Path:
         ({"refine": "{blocks: [{os.system: {command: id}}]}"}, "os.system"),
         ({"extract": "{pdff: {}}"}, "there is no format 'pdff'; did you mean pdf?"),
         ({"extract": "{pdf: {rubi: drop}}"}, "no option 'rubi'; did you mean ruby?"),
-        ({"tokenize": "{tokenizer: nowhere}"}, "tokenize.tokenizer:"),
+        ({"tokenize": "{tokenizer: nowhere}"}, "tokenize: there is no tokenizer at"),
+        ({"tokenize": f"{{tokenizer: {TOKENIZER / 'tokenizer_config.json'}}}"}, "is not a tokenizer that can be read"),
         ({"sources": "[{name: a, path: files, kind: news, licence: x}, {name: a, path: b, kind: news, licence: x}]"}, "two sources have the name 'a'"),
     ],
 )  # fmt: skip
@@ -113,11 +114,12 @@ def test_two_builds_cannot_write_to_one_folder(tmp_path: Path) -> None:
     first = start("build", SMALL, "--out", tmp_path / "out")
     assert first.stderr is not None
     assert first.stderr.readline().startswith("extract:")
-    second = corpus("build", SMALL, "--out", tmp_path / "out")
-    first.kill()
-    first.wait()
-    assert second.returncode == 2
-    assert "another build is writing here" in second.stderr
+    for flags in ([], ["--fresh"]):
+        second = corpus("build", SMALL, "--out", tmp_path / "out", *flags)
+        assert second.returncode == 2
+        assert "another build is writing here" in second.stderr
+    first.communicate(timeout=120)
+    assert first.returncode == 3
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")

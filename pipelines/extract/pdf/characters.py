@@ -24,6 +24,7 @@ SPACES: Ranges = (
     (0x01, 0x01), (0x03, 0x20), (0xA0, 0xA0), (0xAD, 0xAD), (0x2000, 0x200F), (0x3000, 0x3000), (0xFEFF, 0xFEFF),
 )  # fmt: skip
 UNDECODABLE: Ranges = ((0, 0), (0xE000, 0xF8FF), (0xFFFD, 0xFFFD), (0xF0000, 0x10FFFF))  # U+FFFD and private use
+IS_CJK, IS_KANA, IS_SPACE, IS_UNDECODABLE = 1, 2, 4, 8
 REPLACEMENT = 0xFFFD
 HYPHEN = 0x2D
 LINE_END_HYPHENS = (0x02, 0x2010, 0xFFFE)  # PDFium writes U+0002 or U+FFFE for a hyphen that ends a line
@@ -42,17 +43,23 @@ def translation() -> dict[int, str]:
     return radicals() | {ord(ligature): letters for ligature, letters in LIGATURES.items()}
 
 
-def among(codes: NDArray[np.uint32], ranges: Ranges) -> NDArray[np.bool_]:
-    """Which code points lie in one of the ranges, ends included."""
-    found = np.zeros(codes.shape, np.bool_)
-    for first, last in ranges:
-        found |= (codes >= first) & (codes <= last)
-    return found
+@cache
+def _classes() -> NDArray[np.uint8]:
+    """For every code point the sum of the classes it is in: one look-up is ten times faster than comparing ranges."""
+    classes = np.zeros(0x110000, np.uint8)
+    for bit, ranges in ((IS_CJK, CJK), (IS_KANA, KANA), (IS_SPACE, SPACES), (IS_UNDECODABLE, UNDECODABLE)):
+        for first, last in ranges:
+            classes[first : last + 1] |= bit
+    return classes
+
+
+def _among(codes: NDArray[np.uint32], bit: int) -> NDArray[np.bool_]:
+    return (_classes().take(codes, mode="clip") & bit).astype(np.bool_)
 
 
 def is_cjk(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
     """Which code points are set solid, without spaces."""
-    return among(codes, CJK)
+    return _among(codes, IS_CJK)
 
 
 def is_cjk_char(character: str) -> bool:
@@ -63,21 +70,23 @@ def is_cjk_char(character: str) -> bool:
 
 def is_kana(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
     """Which code points are hiragana, katakana or the marks that go with them."""
-    return among(codes, KANA)
+    return _among(codes, IS_KANA)
 
 
 def is_space(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
     """Which code points leave no ink."""
-    return among(codes, SPACES)
+    return _among(codes, IS_SPACE)
 
 
 def undecodable(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
     """Which code points say nothing to a reader."""
-    return among(codes, UNDECODABLE)
+    return _among(codes, IS_UNDECODABLE)
 
 
 def repaired(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """`codes` with PDFium's marks for line-end hyphens as hyphens, and what has no mapping as U+FFFD."""
-    codes = np.where(np.isin(codes, LINE_END_HYPHENS), np.uint32(HYPHEN), codes)
-    surrogate = (codes >= 0xD800) & (codes <= 0xDFFF)
-    return np.where((codes == 0) | surrogate | (codes > 0x10FFFF), np.uint32(REPLACEMENT), codes).astype(np.uint32)
+    """`codes` with PDFium's marks for line-end hyphens as hyphens, and what is no character as U+FFFD."""
+    codes = codes.copy()
+    for hyphen in LINE_END_HYPHENS:
+        codes[codes == hyphen] = HYPHEN
+    codes[(codes == 0) | ((codes >= 0xD800) & (codes <= 0xDFFF)) | (codes > 0x10FFFF)] = REPLACEMENT
+    return codes

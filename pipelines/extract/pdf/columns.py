@@ -86,8 +86,8 @@ def _gutter(boxes: list[BoxType]) -> tuple[float, float, float] | None:
         left = middle[:, 0] < x
         lines = min(np.count_nonzero(within & left), np.count_nonzero(within & ~left))
         if lines >= LINES:
-            found.append((lines, float(x), float(top), float(bottom), within, left))
-    for _, x, top, bottom, within, left in sorted(found, key=lambda strip: -strip[0]):
+            found.append((lines, last - first, float(x), float(top), float(bottom), within, left))
+    for _, _, x, top, bottom, within, left in sorted(found, key=lambda strip: (-strip[0], -strip[1])):
         if _is_text(edges[within & left], em) and _is_text(edges[within & ~left], em):
             return x, top, bottom
     return None
@@ -104,10 +104,7 @@ def _free_strips(edges: NDArray[np.float64], cell: float) -> list[tuple[int, int
     """(column, first row, last row) of the longest free run of each raster column; neighbours with one run are one."""
     low = edges.min(axis=0)
     at = (edges - low[[0, 1, 0, 1]]) / cell
-    covered = np.zeros((int(at[:, 3].max()) + 2, int(at[:, 2].max()) + 2), bool)
-    at[:, 1::2] += 0.3, -0.3
-    for x0, y0, x1, y1 in np.round(at).astype(int).tolist():
-        covered[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)] = True
+    covered = _painted(np.round(at).astype(np.intp))
     rows = np.arange(len(covered))[:, None]
     length = rows - np.maximum.accumulate(np.where(covered, rows, -1), axis=0)
     end = length.argmax(axis=0)
@@ -116,3 +113,14 @@ def _free_strips(edges: NDArray[np.float64], cell: float) -> list[tuple[int, int
     for column, (run, row) in enumerate(zip(best.tolist(), end.tolist(), strict=True)):
         strips.setdefault((row - run + 1, row + 1), []).append(column)
     return [(columns[len(columns) // 2], first, last) for (first, last), columns in strips.items() if last - first > 2]
+
+
+def _painted(boxes: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """A raster with every cell set that a box (x0, y0, x1, y1) covers, one at least: corners marked, then summed up."""
+    x0, y0 = boxes[:, 0], boxes[:, 1]
+    x1, y1 = np.maximum(boxes[:, 2], x0 + 1), np.maximum(boxes[:, 3], y0 + 1)
+    corners = np.zeros((int(y1.max()) + 2, int(x1.max()) + 2), np.int32)
+    for sign, y, x in ((1, y0, x0), (-1, y0, x1), (-1, y1, x0), (1, y1, x1)):
+        np.add.at(corners, (y, x), sign)
+    covered: NDArray[np.bool_] = corners.cumsum(axis=0).cumsum(axis=1)[:-1, :-1] > 0
+    return covered

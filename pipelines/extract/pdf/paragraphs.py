@@ -155,14 +155,16 @@ def _mid_sentence(text: str, more: str) -> bool:
 def _right_edges(lines: Sequence[Line], column: Column, usual: float) -> list[float]:
     """Where each line would be full: at the column's edge, or at that of an inset block (an abstract, a quotation).
 
-    Such a block is told by three lines that end at one place, at least 15 em wide.
+    Such a block is at least 15 em wide, and three of its lines end at one place, or most of six Latin ones nearly so.
     """
     edges: list[float] = []
     for group in _groups(lines, usual):
         em, end = group[0].size, max(line.x1 for line in group)
         inset = column.x1 - end > SLACK * em and end - min(line.x0 for line in group) > 15 * em
         flush = sum(end - line.x1 < 0.3 * em for line in group)
-        edges += [end if inset and flush >= 3 else column.x1] * len(group)
+        ragged = sum(end - line.x1 < 5 * em and not is_cjk_char(line.text[-1]) for line in group)
+        is_block = inset and (flush >= 3 or (len(group) >= 6 and ragged > 0.6 * len(group)))
+        edges += [end if is_block else column.x1] * len(group)
     return edges
 
 
