@@ -141,6 +141,10 @@ def own(built: Path, tmp_path: Path) -> tuple[Path, Path]:
     return domain, tmp_path / "out"
 
 
+def published(out: Path) -> list[Path]:
+    return [path for name in PUBLISHED for path in (out / name, *(out / name).rglob("*"))]
+
+
 def extracted(said: str) -> int:
     """How many bytes the extract stage said that it has to do."""
     line = next((line for line in said.splitlines() if line.startswith("extract:")), "extract: 0 tasks, 0 bytes")
@@ -149,7 +153,7 @@ def extracted(said: str) -> int:
 
 def test_nothing_changed_means_nothing_done(own: tuple[Path, Path]) -> None:
     domain, out = own
-    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.arrow")}
+    before = {path: path.stat().st_mtime_ns for path in published(out)}
     times = []
     for _ in range(3):  # the best of three: what else runs here is not its fault
         started = time.monotonic()
@@ -158,7 +162,7 @@ def test_nothing_changed_means_nothing_done(own: tuple[Path, Path]) -> None:
     assert min(times) < 2
     assert "is up to date; nothing was done" in done.stdout
     assert done.stderr == ""
-    assert {path: path.stat().st_mtime_ns for path in out.rglob("*.arrow")} == before
+    assert {path: path.stat().st_mtime_ns for path in published(out)} == before
 
 
 def test_one_file_more_means_one_file_extracted_and_the_bytes_of_a_fresh_build(

@@ -11,6 +11,7 @@ The page is a raster of half an em for this: 120 x 170 cells, which numpy scans 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -75,7 +76,7 @@ def _regions(boxes: list[BoxType], x0: float, x1: float) -> list[Region[BoxType]
 def _gutter(boxes: list[BoxType]) -> tuple[float, float, float] | None:
     """The x of the best gutter and the y range that it runs through, or None."""
     edges = np.array([(b.x0, b.y0, b.x1, b.y1) for b in boxes])
-    em = float(np.median([b.size for b in boxes]))
+    em = median(b.size for b in boxes)
     cell = max(FINE * em, 1.0)
     middle = (edges[:, :2] + edges[:, 2:]) / 2
     low = edges.min(axis=0)
@@ -105,8 +106,8 @@ def _free_strips(edges: NDArray[np.float64], cell: float) -> list[tuple[int, int
     low = edges.min(axis=0)
     at = (edges - low[[0, 1, 0, 1]]) / cell
     covered = _painted(np.round(at).astype(np.intp))
-    rows = np.arange(len(covered))[:, None]
-    length = rows - np.maximum.accumulate(np.where(covered, rows, -1), axis=0)
+    rows = np.arange(len(covered), dtype=np.int16)[:, None]
+    length = rows - np.maximum.accumulate(np.where(covered, rows, np.int16(-1)), axis=0)
     end = length.argmax(axis=0)
     best = length[end, np.arange(length.shape[1])]
     strips: dict[tuple[int, int], list[int]] = {}
@@ -119,8 +120,8 @@ def _painted(boxes: NDArray[np.intp]) -> NDArray[np.bool_]:
     """A raster with every cell set that a box (x0, y0, x1, y1) covers, one at least: corners marked, then summed up."""
     x0, y0 = boxes[:, 0], boxes[:, 1]
     x1, y1 = np.maximum(boxes[:, 2], x0 + 1), np.maximum(boxes[:, 3], y0 + 1)
-    corners = np.zeros((int(y1.max()) + 2, int(x1.max()) + 2), np.int32)
+    corners = np.zeros((int(y1.max()) + 2, int(x1.max()) + 2), np.int16)
     for sign, y, x in ((1, y0, x0), (-1, y0, x1), (-1, y1, x0), (1, y1, x1)):
         np.add.at(corners, (y, x), sign)
-    covered: NDArray[np.bool_] = corners.cumsum(axis=0).cumsum(axis=1)[:-1, :-1] > 0
+    covered: NDArray[np.bool_] = corners.cumsum(0, np.int16).cumsum(1, np.int16)[:-1, :-1] > 0
     return covered

@@ -72,6 +72,8 @@ class Glyphs:
     turn: NDArray[np.int8]  # quarter turns of the glyph, counter-clockwise; -1 where it stands askew
     space: NDArray[np.int8]  # what the content stream has before it: NO_SPACE, ASSUMED_SPACE, REAL_SPACE, WIDE_SPACE
 
+    text_object: NDArray[np.uint64]  # PDFium's handle of what drew it
+
     def __len__(self) -> int:
         return len(self.code)
 
@@ -85,11 +87,13 @@ def read_glyphs(page: PdfPage) -> Glyphs:
     box = page.get_bbox()
     text_page = pdfium.FPDFText_LoadPage(page.raw)
     if not text_page:
-        return _visible(np.zeros(0, np.uint32), np.zeros((0, 4), np.float32), np.zeros((0, 4), np.float32), box)
+        nothing = np.zeros((0, 4), np.float32)
+        return _visible(np.zeros(0, np.uint32), nothing, nothing, np.zeros(0, np.uint64), box)
     try:
         handle = address(text_page)
         count = max(pdfium.FPDFText_CountChars(text_page), 0)
-        return _visible(_codes(handle, count), _boxes(handle, count), _styles(handle, count), box)
+        objects = _objects(handle, count)
+        return _visible(_codes(handle, count), _boxes(handle, count), _styles(handle, objects), objects, box)
     finally:
         pdfium.FPDFText_ClosePage(text_page)
 
@@ -111,12 +115,11 @@ def _boxes(handle: int, count: int) -> NDArray[np.float32]:
     return boxes
 
 
-def _styles(handle: int, count: int) -> NDArray[np.float32]:
+def _styles(handle: int, objects: NDArray[np.uint64]) -> NDArray[np.float32]:
     """(count, 4): drawn size, weight, quarter turns, and the y of the baseline (PDF units, upright text).
 
     Asked once per text object, of which a page has 1 to 1,300.
     """
-    objects = _objects(handle, count)
     each, first, inverse = np.unique(objects, return_index=True, return_inverse=True)
     matrices = np.zeros((len(first), 6), np.float32)
     indices = first.tolist()
@@ -134,12 +137,11 @@ def _styles(handle: int, count: int) -> NDArray[np.float32]:
 
 def _weights(objects: NDArray[np.uint64]) -> NDArray[np.float32]:
     """The weight of each text object's font; a page has few fonts."""
-    known: dict[int, float] = {}
-    fonts = [_font(one) if one else 0 for one in objects.tolist()]
-    for font in fonts:
-        if font not in known:
-            known[font] = _weight_of(font)
-    return np.array([known[font] for font in fonts], np.float32)
+    fonts = np.zeros(len(objects), np.uint64)
+    text = objects != 0
+    fonts[text] = np.fromiter(map(_font, objects[text].tolist()), np.uint64)
+    weights = {font: _weight_of(font) for font in set(fonts.tolist())}
+    return np.array([weights[font] for font in fonts.tolist()], np.float32)
 
 
 def _weight_of(font: int) -> float:
@@ -160,7 +162,7 @@ def _objects(handle: int, count: int) -> NDArray[np.uint64]:
     An object is a run of characters: every fourth is asked, and those between where two of them differ.
     """
     objects = np.zeros(count, np.uint64)
-    asked = np.unique(np.r_[0:count:4, count - 1]) if count else np.zeros(0, np.intp)
+    asked = np.append(np.arange(0, count - 1, 4), count - 1) if count else np.zeros(0, np.intp)
     objects[asked] = np.fromiter(map(_object, repeat(handle), asked.tolist()), np.uint64, len(asked))
     left, right, span = objects[asked[:-1]], objects[asked[1:]], np.diff(asked)
     objects[:-1] = left.repeat(span)
@@ -175,6 +177,7 @@ def _visible(
     codes: NDArray[np.uint32],
     boxes: NDArray[np.float32],
     styles: NDArray[np.float32],
+    objects: NDArray[np.uint64],
     page: tuple[float, float, float, float],
 ) -> Glyphs:
     """Drop spaces (remembering where they stood) and what is cropped, and let y grow downwards."""
@@ -196,6 +199,7 @@ def _visible(
         styles[:, 1],
         styles[:, 2].astype(np.int8),
         _spaces(codes, x0, x1),
+        objects,
     )
     return glyphs.take(ink)
 

@@ -9,6 +9,7 @@ as with pdfplumber's line grid, at a hundredth of its time.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -119,9 +120,10 @@ def _grid(across: Lines, down: Lines) -> Grid | None:
 def _positions(lines: Numbers, ends: Numbers) -> Numbers:
     """Where the lines of one direction stand, one for each bundle; and the open sides, where the others stick out."""
     ordered = np.sort(lines)
-    groups = np.split(ordered, np.flatnonzero(np.diff(ordered) > MEET) + 1)
-    positions = [float(group.mean()) for group in groups]
-    low, high = float(np.median(ends[:, 0])), float(np.median(ends[:, 1]))
+    starts = np.flatnonzero(np.concatenate([[True], np.diff(ordered) > MEET]))
+    counts = np.diff(np.concatenate([starts, [len(ordered)]]))
+    positions: list[float] = (np.add.reduceat(ordered, starts) / counts).tolist()
+    low, high = median(ends[:, 0].tolist()), median(ends[:, 1].tolist())
     if low < positions[0] - OPEN:
         positions.insert(0, low)
     if high > positions[-1] + OPEN:

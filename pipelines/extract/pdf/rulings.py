@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from pipelines.extract.pdf.glyphs import address, bind
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pypdfium2 import PdfPage
 
 THIN = 3.0  # points: a box not wider than this is a line
@@ -55,10 +57,10 @@ class Rulings:
         return len(self.across) > 1 and len(self.down) > 1
 
 
-def read_rulings(page: PdfPage) -> Rulings:
-    """The ruled lines of a page, in the frame of `read_glyphs`."""
+def read_rulings(page: PdfPage, text_objects: Collection[int] = frozenset()) -> Rulings:
+    """The ruled lines of a page, in the frame of `read_glyphs`. Known text objects need not be asked what they are."""
     boxes: list[tuple[float, float, float, float]] = []
-    _collect(address(page.raw), pdfium.FPDFPage_CountObjects(page.raw), boxes)
+    _collect(page, text_objects, boxes)
     left, _, _, top = page.get_bbox()
     found = np.array(boxes, np.float32).reshape(-1, 4) * [1, -1, 1, -1] + [-left, top, -left, top]
     x0, x1 = np.minimum(found[:, 0], found[:, 2]), np.maximum(found[:, 0], found[:, 2])
@@ -94,9 +96,11 @@ def _sorted_within(lines: Lines, level: NDArray[np.intp]) -> tuple[Lines, NDArra
     return lines[order], level[order]
 
 
-def _collect(page: int, count: int, boxes: list[tuple[float, float, float, float]]) -> None:
+def _collect(page: PdfPage, known: Collection[int], boxes: list[tuple[float, float, float, float]]) -> None:
     """Append left, bottom, right, top of every line on the page and in the forms drawn on it."""
-    level = [(list(map(_page_object, repeat(page), range(min(count, MOST_OBJECTS)))), IDENTITY)]
+    count = min(pdfium.FPDFPage_CountObjects(page.raw), MOST_OBJECTS)
+    objects = map(_page_object, repeat(address(page.raw)), range(count))
+    level = [([one for one in objects if one not in known], IDENTITY)]
     seen = 0
     while level and seen < MOST_OBJECTS:
         handles, place = level.pop()

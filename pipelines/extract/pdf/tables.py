@@ -10,9 +10,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import accumulate
+from statistics import median
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from pipelines.extract.pdf.lines import Line, joined_text, line_of, rows_of
 from pipelines.extract.pdf.patterns import pattern
@@ -54,13 +53,15 @@ def ruled_table(grid: Grid, segments: Sequence[Segment]) -> Table:
         ]
         seen.update(names)
         rows += _printed_rows(row, grid.x[1:].tolist())
-    sizes = float(np.median([s.size for s in segments]))
+    sizes = median(s.size for s in segments)
     box = float(grid.x[0]), float(grid.y[0]), float(grid.x[-1]), float(grid.y[-1])
     return Table(*box, sizes, _without_empty(rows), tuple(grid.x.tolist()))
 
 
 def _cell_lines(segments: Sequence[Segment]) -> list[Line]:
     """The lines of a cell; a unit set beside the middle of a label of several lines comes after the label."""
+    if len(segments) == 1:
+        return [line_of(segments)]
     rows = rows_of(segments)
     left, right = _sides(segments)
     if len(rows) > 1 and left and right and len(rows_of(right)) == 1 and len(rows_of(left)) > 1:
