@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -108,6 +109,42 @@ def test_a_killed_worker_costs_nothing(built: Path, tmp_path: Path, stage: str) 
     os.kill(workers[0], signal.SIGKILL)
     process.communicate(timeout=120)
     assert process.returncode == 3
+    assert contents(out) == contents(built)
+
+
+FAULTS = {
+    "while the inventory is hashed": ("pipelines.inventory", "_hash", 3),
+    "while outputs are gathered": ("pipelines.report", "place", 3),
+    "between two folders that are put in place": ("pathlib.Path", "rename", 2),
+    "before the manifest is written": ("pipelines.report.Manifest", "write", 1),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_run_killed_in_the_driver_is_resumed_to_the_same_bytes(built: Path, tmp_path: Path, fault: str) -> None:
+    """The first and the last stage work in the driver: it is killed at the n-th call of a function of theirs."""
+    place, name, count = FAULTS[fault]
+    out = tmp_path / "killed"
+    script = f"""
+import os, pathlib, pydoc, sys
+import pipelines.inventory, pipelines.report
+owner = pydoc.locate({place!r})
+original, calls = getattr(owner, {name!r}), []
+def dies(*arguments, **keywords):
+    calls.append(1)
+    if len(calls) == {count}:
+        os.kill(os.getpid(), 9)
+    return original(*arguments, **keywords)
+setattr(owner, {name!r}, dies)
+sys.argv = ["corpus", "build", {str(SMALL)!r}, "--out", {str(out)!r}]
+from corpus.cli import main
+main()
+"""
+    assert (
+        subprocess.run([sys.executable, "-c", script], capture_output=True, check=False).returncode == -signal.SIGKILL
+    )
+    assert not (out / "manifest.json").exists()
+    assert corpus("build", SMALL, "--out", out).returncode == 3
     assert contents(out) == contents(built)
 
 

@@ -75,8 +75,10 @@ def _regions(boxes: list[BoxType], x0: float, x1: float) -> list[Region[BoxType]
 
 def _gutter(boxes: list[BoxType]) -> tuple[float, float, float] | None:
     """The x of the best gutter and the y range that it runs through, or None."""
-    edges = np.array([(b.x0, b.y0, b.x1, b.y1) for b in boxes])
     em = median(b.size for b in boxes)
+    if not _may_have_columns(boxes, em):
+        return None
+    edges = np.array([(b.x0, b.y0, b.x1, b.y1) for b in boxes])
     cell = max(FINE * em, 1.0)
     middle = (edges[:, :2] + edges[:, 2:]) / 2
     low = edges.min(axis=0)
@@ -92,6 +94,12 @@ def _gutter(boxes: list[BoxType]) -> tuple[float, float, float] | None:
         if _is_text(edges[within & left], em) and _is_text(edges[within & ~left], em):
             return x, top, bottom
     return None
+
+
+def _may_have_columns(boxes: list[BoxType], em: float) -> bool:
+    """Whether two boxes of some width end left of where two others start; most pages of one column have none."""
+    wide = [box for box in boxes if box.x1 - box.x0 > FULL_WIDE * em]
+    return len(wide) >= 4 and sorted(b.x1 for b in wide)[1] < sorted(b.x0 for b in wide)[-2]
 
 
 def _is_text(edges: NDArray[np.float64], em: float) -> bool:
