@@ -43,6 +43,8 @@ def report(run: Run, fingerprint: str, inputs: list[Input], seen: int, results: 
     manifest = _manifest(run.plan, fingerprint, inputs, results)
     fresh = run.layout.work / "publish"
     shutil.rmtree(fresh, ignore_errors=True)
+    for name in (*PUBLISHED, *(f"shards/{split}" for split in SPLITS)):
+        (fresh / name).mkdir(parents=True, exist_ok=True)  # a folder is there even where nothing is in it
     for result in results:
         for name, file in result["files"].items():
             place(run.layout.stage("write") / file["path"], fresh / name)
@@ -50,8 +52,7 @@ def report(run: Run, fingerprint: str, inputs: list[Input], seen: int, results: 
     run.layout.manifest.unlink(missing_ok=True)  # from here to the end of this function there is no build
     for name in PUBLISHED:
         shutil.rmtree(run.layout.root / name, ignore_errors=True)
-        if (fresh / name).exists():
-            (fresh / name).rename(run.layout.root / name)
+        (fresh / name).rename(run.layout.root / name)
     shutil.rmtree(fresh, ignore_errors=True)
     manifest.write(run.layout.manifest)
     return manifest

@@ -101,9 +101,20 @@ def _segments(
         glyphs.size[starts], glyphs.weight[starts], cells[starts], glyphs.space[starts],
         kana, position[starts], position[ends],
     ]  # fmt: skip
-    table = translation()
+    table = translation() if text.translate(translation()) != text else {}
     return [
-        Segment(x0, y0, x1, y1, size, weight, text[start:end].translate(table), cell, space, alone)
+        Segment(
+            x0,
+            y0,
+            x1,
+            y1,
+            size,
+            weight,
+            text[start:end].translate(table) if table else text[start:end],
+            cell,
+            space,
+            alone,
+        )
         for x0, y0, x1, y1, size, weight, cell, space, alone, start, end in zip(
             *(c.tolist() for c in columns), strict=True
         )
