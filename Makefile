@@ -4,9 +4,11 @@ BIN := .venv/bin
 
 .PHONY: demo test test-all check docs bench clean
 
-# Rebuilt when what is installed should change. uv or pip, whichever is there: pip comes with Python.
+# Made again when what is installed should change. Debian keeps what `venv` needs to bring pip along in a package of its
+# own; where that is missing, the pip that is there installs itself.
 .venv/ready: pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv || python3 -m venv .venv
+	test -x $(BIN)/pip || $(PYTHON) -m venv .venv 2>/dev/null || \
+	{ $(PYTHON) -m venv --without-pip .venv && $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
 

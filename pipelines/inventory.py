@@ -84,7 +84,7 @@ def matches(folder: Path, source: Source) -> Iterator[tuple[str, Path]]:
         return ((_uri(file.relative_to(base)), file) for file in files if not _hidden(file.relative_to(base)))
     if path.is_dir():
         return ((_uri(file.relative_to(path)), file) for file in _walk(path))
-    return iter([(_uri(Path(path.name)), path)] if path.exists() else [])
+    return iter([(_uri(Path(path.name)), path)] if os.path.lexists(path) else [])
 
 
 def _listed(plan: Plan, source: Source) -> list[tuple[str, Path]]:

@@ -253,6 +253,8 @@ def _explain(error: Any) -> str:
             return f"{key!r} is missing"
         case "value_error":
             return f"{key}: {error['ctx']['error']}"
+        case "string_type" if isinstance(error["input"], bool):
+            return f"{key}: YAML reads a bare yes, no, on or off as true or false; put it in quotes"
         case _:
             return f"{key}: {error['msg'][0].lower()}{error['msg'][1:]}, got {error['input']!r}"
 

@@ -59,6 +59,7 @@ def test_off_switches_near_duplicates_off(tmp_path: Path) -> None:
         ),
         (GOOD.replace("terms,", "files,"), r"sources: two sources have the name 'files'"),
         (GOOD.replace("name: mine", "name: ../mine"), r"name: string should match pattern"),
+        (GOOD.replace("text: body", "text: no"), r"sources\[1\].text: YAML reads a bare yes, no, on or off"),
         (GOOD + "name: again\n", r"recipe.yaml:\d+: the key 'name' stands twice"),
         ("sources: [", r"recipe.yaml:1: expected the node content"),
         ("- a\n- b\n", r"a recipe is a mapping"),

@@ -14,6 +14,7 @@ import pypdfium2
 from pipelines.extract.pdf.markdown import Text, markdown
 from pipelines.extract.pdf.pages import Page, read_page
 from pipelines.extract.pdf.paragraphs import paragraphs
+from pipelines.extract.pdf.patterns import pattern
 from pipelines.extract.pdf.running import without_running_heads
 from registry.errors import InputError
 
@@ -59,12 +60,18 @@ def read(
             _page(document, number, keep_ruby=keep_ruby)
             for number in range(1, min(len(document), last_page or len(document)) + 1)
         ]
-        title = document.get_metadata_value("Title").strip()
+        title = _title(document)
     finally:
         document.close()
     text = markdown(list(paragraphs(without_running_heads(pages))))
     empty = sum(not page.glyphs for page in pages)
     return Reading(text, title, len(pages), empty, sum(p.glyphs for p in pages), sum(p.undecodable for p in pages))
+
+
+def _title(document: pypdfium2.PdfDocument) -> str:
+    """The title as the file itself gives it, unless that is but the name of a file it was made from."""
+    title: str = document.get_metadata_value("Title").strip()
+    return "" if pattern("file_title").search(title) else title
 
 
 def _page(document: pypdfium2.PdfDocument, number: int, *, keep_ruby: bool) -> Page:
@@ -85,7 +92,9 @@ def _opened(path: Path, passwords: Sequence[str]) -> pypdfium2.PdfDocument:
             document = pypdfium2.PdfDocument(path, password=password)
         except pypdfium2.PdfiumError as error:
             if "password" not in str(error).lower():
-                raise InputError("broken", str(error)) from None
+                reason = str(error).partition("PDFium: ")[2].rstrip(").")
+                detail = "" if reason in {"", "Success"} else f" ({reason})"  # PDFium says "Success" for some damage
+                raise InputError("broken", f"PDFium cannot open it{detail}") from None
         else:
             if len(document) == 0:
                 raise InputError("broken", "no pages")

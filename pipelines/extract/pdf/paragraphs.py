@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pipelines.extract.pdf.pages import Column, Page
 
 INDENT = 0.7  # em: a line that starts so much further in or out starts there on purpose
+HANG = 8.0  # em: the text of an item may start so far right of its mark, as in "（注１） "
 SLACK = 1.1  # em: a line that ends within this (and the next word) of the edge is full; hanging marks need one em
 GAP = 0.45  # em more than the usual gap between lines is a gap between paragraphs
 WIDEST_GAP = 1.3  # em: lines further apart than in double spacing are no paragraph
@@ -196,7 +197,7 @@ def _continues(lines: Sequence[Line], index: int, start: int, column: Column, ed
     if step > INDENT * em:  # further in: only where the first line of an item stands out
         after = lines[index + 1] if index + 1 < len(lines) else None
         hangs = after is None or after.x0 > line.x0 - INDENT * em or not _is_near(line, after, usual)
-        return index - 1 == start and step < 5 * em and (hangs or bool(ITEM_START.match(first.text)))
+        return index - 1 == start and step < HANG * em and (hangs or bool(ITEM_START.match(first.text)))
     if step < -INDENT * em:  # further out: only after the indented first line
         return index - 1 == start and step > -5 * em
     ended = before.text[-1] in "。」』）" and is_cjk_char(before.text[-1])

@@ -95,7 +95,7 @@ def _printed_rows(row: list[list[Line]], edges: Sequence[float]) -> list[list[st
     alike = sum(len(f) == len(most) and abs(f[0].middle - most[0].middle) < most[0].size for f in figures if f)
     if len(most) < 2 or (len(most) == 2 and alike < 2):
         return [[joined_text(cell) for cell in row]]
-    labels = _labels(row[0], edges[0])
+    labels = _labels(row[0], edges[0], most)
     starts = labels if len(labels) >= len(most) else most
     half = max(line.y1 - line.y0 for line in starts) / 2
     bounds = [line.middle - half for line in starts[1:]]
@@ -106,11 +106,18 @@ def _printed_rows(row: list[list[Line]], edges: Sequence[float]) -> list[list[st
     return [[joined_text(cell) for cell in cells] for cells in placed]
 
 
-def _labels(lines: Sequence[Line], edge: float) -> list[Line]:
-    """The first lines of the labels in a cell: a line reads on where the one before is full."""
-    return [
-        line for n, line in enumerate(lines) if n == 0 or edge - lines[n - 1].x1 > line.first_word + 1.5 * line.size
-    ]
+def _labels(lines: Sequence[Line], edge: float, figures: Sequence[Line]) -> list[Line]:
+    """The first lines of the labels in a cell.
+
+    A line reads on where the one before is full, or where a figure stands halfway down between the two.
+    """
+
+    def reads_on(before: Line, line: Line) -> bool:
+        full = edge - before.x1 <= line.first_word + 1.5 * line.size
+        near = 0.25 * line.size
+        return full or any(before.middle + near < figure.middle < line.middle - near for figure in figures)
+
+    return [line for n, line in enumerate(lines) if n == 0 or not reads_on(lines[n - 1], line)]
 
 
 def _without_empty(rows: list[list[str]]) -> list[list[str]]:
