@@ -24,7 +24,7 @@ SPACES: Ranges = (
     (0x01, 0x01), (0x03, 0x20), (0xA0, 0xA0), (0xAD, 0xAD), (0x2000, 0x200F), (0x3000, 0x3000), (0xFEFF, 0xFEFF),
 )  # fmt: skip
 UNDECODABLE: Ranges = ((0, 0), (0xE000, 0xF8FF), (0xFFFD, 0xFFFD), (0xF0000, 0x10FFFF))  # U+FFFD and private use
-IS_CJK, IS_KANA, IS_SPACE, IS_UNDECODABLE = 1, 2, 4, 8
+IS_CJK, IS_KANA, IS_SPACE, IS_UNDECODABLE, IS_TRANSLATED = 1, 2, 4, 8, 16
 REPLACEMENT = 0xFFFD
 HYPHEN = 0x2D
 LINE_END_HYPHENS = (0x02, 0x2010, 0xFFFE)  # PDFium writes U+0002 or U+FFFE for a hyphen that ends a line
@@ -50,6 +50,7 @@ def _classes() -> NDArray[np.uint8]:
     for bit, ranges in ((IS_CJK, CJK), (IS_KANA, KANA), (IS_SPACE, SPACES), (IS_UNDECODABLE, UNDECODABLE)):
         for first, last in ranges:
             classes[first : last + 1] |= bit
+    classes[list(translation())] |= IS_TRANSLATED
     return classes
 
 
@@ -76,6 +77,11 @@ def is_kana(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
 def is_space(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
     """Which code points leave no ink."""
     return _among(codes, IS_SPACE)
+
+
+def is_translated(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    """Which code points `translation` changes."""
+    return _among(codes, IS_TRANSLATED)
 
 
 def undecodable(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:

@@ -91,15 +91,19 @@ def _gutter(boxes: list[BoxType]) -> tuple[float, float, float] | None:
         if lines >= LINES:
             found.append((lines, last - first, float(x), float(top), float(bottom), within, left))
     for _, _, x, top, bottom, within, left in sorted(found, key=lambda strip: (-strip[0], -strip[1])):
-        if _is_text(edges[within & left], em) and _is_text(edges[within & ~left], em):
+        sides = edges[within & left], edges[within & ~left]
+        if all(_is_text(side, em) for side in sides) or any(_is_justified(side, em) for side in sides):
             return x, top, bottom
     return None
 
 
 def _may_have_columns(boxes: list[BoxType], em: float) -> bool:
-    """Whether two boxes of some width end left of where two others start; most pages of one column have none."""
+    """Whether some boxes end left of where some others start, one of the sides wide; most pages have no such boxes."""
     wide = [box for box in boxes if box.x1 - box.x0 > FULL_WIDE * em]
-    return len(wide) >= 4 and sorted(b.x1 for b in wide)[1] < sorted(b.x0 for b in wide)[-2]
+    if len(wide) < LINES:
+        return False
+    ends, starts = sorted(b.x1 for b in boxes), sorted(b.x0 for b in boxes)
+    return sorted(b.x1 for b in wide)[1] < starts[-LINES] or ends[LINES - 1] < sorted(b.x0 for b in wide)[-2]
 
 
 def _is_text(edges: NDArray[np.float64], em: float) -> bool:
@@ -107,6 +111,12 @@ def _is_text(edges: NDArray[np.float64], em: float) -> bool:
     width = np.median(edges[:, 2] - edges[:, 0])
     full = (edges[:, 2] > edges[:, 2].max() - 1.5 * em).mean()
     return bool(width > WIDE * em or (width > FULL_WIDE * em and full >= FULL and len(edges) > LINES))
+
+
+def _is_justified(edges: NDArray[np.float64], em: float) -> bool:
+    """Whether boxes are plainly a column of running text, so that what stands beside it is none of it: a sidebar."""
+    wide = np.median(edges[:, 2] - edges[:, 0]) > 1.5 * WIDE * em
+    return bool(wide and len(edges) > 2 * LINES and (edges[:, 2] > edges[:, 2].max() - 0.5 * em).mean() > FULL)
 
 
 def _free_strips(edges: NDArray[np.float64], cell: float) -> list[tuple[int, int, int]]:

@@ -166,7 +166,7 @@ def _objects(handle: int, count: int) -> NDArray[np.uint64]:
     objects[asked] = np.fromiter(map(_object, repeat(handle), asked.tolist()), np.uint64, len(asked))
     left, right, span = objects[asked[:-1]], objects[asked[1:]], np.diff(asked)
     objects[:-1] = left.repeat(span)
-    unknown = np.r_[((left != right) | (left == 0)).repeat(span), False][:count]
+    unknown = np.append(((left != right) | (left == 0)).repeat(span), False)[:count]
     unknown[asked] = False
     missing = np.flatnonzero(unknown).tolist()
     objects[missing] = np.fromiter(map(_object, repeat(handle), missing), np.uint64, len(missing))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Row = list[Segment]  # from left to right
 _SOLID = "".join(f"{chr(first)}-{chr(last)}" for first, last in CJK)
+DOTS = ".．・·…‥"
 LEADER = pattern("leader")
 FIRST_WORD = re.compile(rf"[^\s{_SOLID}]+|.[、。，．」』）〕】〉》]*")
 
@@ -69,7 +70,9 @@ def rows_of(segments: Iterable[Segment]) -> list[Row]:
 def line_of(row: Sequence[Segment]) -> Line:
     """A row as one line of text."""
     whole = row[0] if len(row) == 1 else merged(list(row))
-    text = LEADER.sub(" … ", whole.text).strip() or whole.text
+    text = whole.text
+    if sum(map(text.count, DOTS)) >= 5:
+        text = LEADER.sub(" … ", text).strip()
     return Line(whole.x0, whole.y0, whole.x1, whole.y1, whole.size, whole.weight, text)
 
 

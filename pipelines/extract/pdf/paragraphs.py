@@ -31,6 +31,7 @@ SLACK = 1.1  # em: a line that ends within this (and the next word) of the edge 
 GAP = 0.45  # em more than the usual gap between lines is a gap between paragraphs
 WIDEST_GAP = 1.3  # em: lines further apart than in double spacing are no paragraph
 SIZES = 1.12  # ratio of sizes within a paragraph
+TOP = float("inf")  # the gap above the first line of a column
 ITEM_START = pattern("item_start")
 
 
@@ -44,38 +45,27 @@ class Paragraph:
     weight: float
     lines: int
     x0: float
-    gap: float  # above it, in points; infinite at the top of a column
+    gap: float  # above it, in points; TOP at the top of a column
 
 
 def paragraphs(pages: Iterable[Page]) -> Iterator[tuple[int, Paragraph | Table]]:
     """(page, paragraph or table) in reading order; a paragraph that runs over a page belongs to where it starts."""
-    open_block: Paragraph | None = None
+    unfinished: Paragraph | None = None
     last: tuple[Line, Column] | None = None
-    for page in pages:
-        for column in [_tightened(column, page.columns) for column in page.columns]:
-            for block, ends_with in _blocks(column, page.number):
+    for column, number in ((_tightened(c, page.columns), page.number) for page in pages for c in page.columns):
+        for block, line in _blocks(column, number):
+            if unfinished and isinstance(block, Paragraph) and last and _runs_on(last, block, column):
+                unfinished.text = join(unfinished.text, block.text)
+                unfinished.lines += block.lines
+            else:
+                if unfinished:
+                    yield unfinished.page, unfinished
+                unfinished = block if isinstance(block, Paragraph) else None
                 if isinstance(block, Table):
-                    if open_block is not None and last is not None and block.y0 > 0 and ends_with is None:
-                        yield open_block.page, open_block
-                        open_block = None
-                    yield page.number, block
-                    continue
-                if (
-                    open_block is not None
-                    and last is not None
-                    and block.gap == float("inf")
-                    and _runs_on(last, block, column)
-                ):
-                    open_block.text = join(open_block.text, block.text)
-                    open_block.lines += block.lines
-                else:
-                    if open_block is not None:
-                        yield open_block.page, open_block
-                    open_block = block
-                assert ends_with is not None
-                last = (ends_with, column)
-    if open_block is not None:
-        yield open_block.page, open_block
+                    yield number, block
+            last = (line, column) if line else None
+    if unfinished:
+        yield unfinished.page, unfinished
 
 
 def _tightened(column: Column, columns: Sequence[Column]) -> Column:
@@ -99,6 +89,8 @@ def _runs_on(last: tuple[Line, Column], block: Paragraph, column: Column) -> boo
     After a full stop only where the column indents its paragraphs and this block is not indented.
     """
     line, before = last
+    if block.gap != TOP:
+        return False
     em = max(line.size, block.size)
     alike = 1 / SIZES < block.size / line.size < SIZES
     full = before.x1 - line.x1 < (1 + SLACK) * em
@@ -131,7 +123,7 @@ def _paragraphs(lines: Sequence[Line], column: Column, page: int) -> Iterator[tu
     usual = _usual_gap(lines)
     edges = _right_edges(lines, column, usual)
     text, first, start = lines[0].text, lines[0], 0
-    above = float("inf")
+    above = TOP
     for index in range(1, len(lines)):
         line, before = lines[index], lines[index - 1]
         if _continues(lines, index, start, column, edges[index - 1], usual):

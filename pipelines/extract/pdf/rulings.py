@@ -77,7 +77,7 @@ def joined(lines: Lines) -> Lines:
     if not len(lines):
         return lines
     lines = lines[np.argsort(lines[:, 0], kind="stable")]
-    level = np.cumsum(np.r_[0, np.diff(lines[:, 0]) > 1.0])
+    level = np.append(0, np.cumsum(np.diff(lines[:, 0]) > 1.0))
     lines, level = _sorted_within(lines, level)
     merged: list[list[float]] = []
     last = -1

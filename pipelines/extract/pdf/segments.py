@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipelines.extract.pdf.characters import is_cjk, is_cjk_char, is_kana, translation
-from pipelines.extract.pdf.glyphs import ASSUMED_SPACE, NO_SPACE, REAL_SPACE, WIDE_SPACE, Glyphs
+from pipelines.extract.pdf.characters import is_cjk, is_cjk_char, is_kana, is_translated, translation
+from pipelines.extract.pdf.glyphs import NO_SPACE, REAL_SPACE, WIDE_SPACE, Glyphs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +29,7 @@ RAISED = 0.8  # ratio of sizes: smaller type beside larger may stand above or be
 REACH = 1.1  # em: the widest gap within a segment, so that a full-width space (1.0) is inside and a gutter outside
 NARROW, WORD, WIDE, MIXED = 0.08, 0.28, 0.8, 0.6  # em: gaps that are a space (see `_leads`)
 KERNED = -0.2  # em: italics may overhang a space that the document has
+LEAST = np.array([WORD, NARROW, KERNED, KERNED], np.float32)  # by what the content stream has before a glyph
 
 
 @dataclass(slots=True)
@@ -68,8 +69,9 @@ def chains(glyphs: Glyphs, cells: NDArray[np.int32]) -> list[Segment]:
     ratio = glyphs.size[1:] / glyphs.size[:-1]
     follows = (gap > -0.6 * em) & (gap < REACH * em) & (overlap > 0.5 * height) & (cells[1:] == cells[:-1])
     follows &= (ratio > 0.75) & (ratio < 1.34) & (glyphs.x1[1:] > glyphs.x0[:-1] + 0.2 * em)
-    starts = np.flatnonzero(np.r_[True, ~follows])
-    leads = np.r_[0, np.where(follows, _leads(glyphs, gap / em), 0)].astype(np.uint32)
+    starts = np.append(0, np.flatnonzero(~follows) + 1)
+    leads = np.zeros(len(glyphs), np.uint32)
+    leads[1:] = np.where(follows, _leads(glyphs, gap / em), 0)
     return _segments(glyphs, cells, starts, leads)
 
 
@@ -80,19 +82,19 @@ def _leads(glyphs: Glyphs, gap: NDArray[np.floating]) -> NDArray[np.uint32]:
     space = glyphs.space[1:]
     wide = both & ((gap > WIDE) | ((space == WIDE_SPACE) & (gap > MIXED)))
     mixed = one & ((gap > MIXED) | ((space >= REAL_SPACE) & (gap > 0.2)))
-    least = np.select([space == NO_SPACE, space == ASSUMED_SPACE], [WORD, NARROW], KERNED)
+    least = LEAST[space]
     latin = ~both & ~one & (gap > least)
-    return np.select([wide, mixed | latin], [np.uint32(0x3000), np.uint32(0x20)], np.uint32(0))
+    return np.where(wide, np.uint32(0x3000), np.where(mixed | latin, np.uint32(0x20), np.uint32(0)))
 
 
 def _segments(
     glyphs: Glyphs, cells: NDArray[np.int32], starts: NDArray[np.intp], leads: NDArray[np.uint32]
 ) -> list[Segment]:
-    ends = np.r_[starts[1:], len(glyphs)]
+    ends = np.append(starts[1:], len(glyphs))
     with_spaces = np.zeros(2 * len(glyphs), np.uint32)
     with_spaces[0::2], with_spaces[1::2] = leads, glyphs.code
     kept = with_spaces != 0
-    position = np.r_[0, np.cumsum(kept)][0::2]
+    position = np.append(0, np.cumsum(kept)[1::2])
     text = with_spaces[kept].tobytes().decode("utf-32-le", "replace")
     kana = np.minimum.reduceat(is_kana(glyphs.code), starts)
     columns = [
@@ -101,7 +103,7 @@ def _segments(
         glyphs.size[starts], glyphs.weight[starts], cells[starts], glyphs.space[starts],
         kana, position[starts], position[ends],
     ]  # fmt: skip
-    table = translation() if text.translate(translation()) != text else {}
+    table = translation() if is_translated(glyphs.code).any() else {}
     return [
         Segment(
             x0,
@@ -196,5 +198,4 @@ def space_between(a: Segment, b: Segment) -> str:
         return "　" if gap > WIDE else ""
     if left or right:
         return " " if gap > MIXED or (b.space >= REAL_SPACE and gap > 0.2) else ""
-    least = WORD if b.space == NO_SPACE else NARROW if b.space == ASSUMED_SPACE else KERNED
-    return " " if gap > least else ""
+    return " " if gap > LEAST[b.space] else ""

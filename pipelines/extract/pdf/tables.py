@@ -90,6 +90,8 @@ def _printed_rows(row: list[list[Line]], edges: Sequence[float]) -> list[list[st
     "前連結会計年度 / (自 2021年1月1日 / 至 2021年12月31日)" has none and stays one cell. `edges` are the cells' right
     ones.
     """
+    if all(len(cell) < 2 for cell in row):
+        return [[joined_text(cell) for cell in row]]
     figures = [[line for line in cell if FIGURE.fullmatch(line.text.strip())] for cell in row]
     most = max(figures, key=len, default=[])
     alike = sum(len(f) == len(most) and abs(f[0].middle - most[0].middle) < most[0].size for f in figures if f)

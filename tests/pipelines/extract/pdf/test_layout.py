@@ -132,3 +132,68 @@ def test_every_page_names_the_line_it_starts_on(typeset):
     part = extract([lines(["一頁目の段落。", "二つ目の段落。"], pitch=40), lines(["二頁目の段落。"])])
     starts = [int(n) for n in part.metadata["page_lines"].split()]
     assert [part.text.splitlines()[n] for n in starts] == ["一頁目の段落。", "二頁目の段落。"]
+
+
+def test_a_figure_beside_the_middle_of_a_label_of_two_lines_is_in_its_row(typeset):
+    extract, text, _, _, _ = typeset
+    page = [text(72, 100, 10, "現金"), text(300, 100, 10, "1,000"), text(400, 100, 10, "2,000")]
+    page += [text(72, 118, 10, "持分法で会計処理されている"), text(72, 129, 10, "投資")]
+    page += [text(300, 123, 10, "6,935"), text(400, 123, 10, "△8,939")]
+    page += [text(72, 147, 10, "合計"), text(300, 147, 10, "7,935"), text(400, 147, 10, "△6,939")]
+    rows = extract([page]).text.splitlines()
+    assert rows[2] == "| 持分法で会計処理されている投資 | 6,935 | △8,939 |"
+
+
+def test_a_currency_sign_in_a_column_of_its_own_stands_with_its_figure(typeset):
+    extract, text, _, _, _ = typeset
+    rows = [
+        ("Revenues", "$", "6,779", "$", "5,504"),
+        ("Cost", "", "4,591", "", "(3,752)"),
+        ("Net", "$", "122", "$", "266"),
+    ]
+    places = (72, 250, 290, 380, 420)
+    page = [text(x, 100 + 18 * n, 10, w) for n, row in enumerate(rows) for w, x in zip(row, places, strict=True) if w]
+    lines = extract([page]).text.splitlines()
+    assert [lines[0], *lines[2:]] == [
+        "| Revenues | $ 6,779 | $ 5,504 |",
+        "| Cost | 4,591 | (3,752) |",
+        "| Net | $ 122 | $ 266 |",
+    ]
+
+
+def test_the_hanging_lines_of_an_item_are_one_paragraph_and_the_next_item_another(typeset):
+    extract, text, _, _, _ = typeset
+    page = [
+        text(72, 100, 10, "(1) " + SENTENCE[:33]),
+        text(92, 117, 10, "次の行が続く。"),
+        text(72, 134, 10, "(2) 次の項目。"),
+    ]
+    assert extract([page]).text.split("\n\n") == [f"(1) {SENTENCE[:33]}次の行が続く。", "(2) 次の項目。"]
+
+
+def test_page_numbers_that_count_on_go_wherever_the_pages_end(typeset):
+    extract, text, _, _, lines = typeset
+    pages = []
+    for number, word in enumerate("一二三四五", 1):
+        body = lines([f"{word}頁目の文章である。"] * (3 + number), pitch=30)
+        pages.append([*body, text(290, 160 + 30 * (3 + number), 10, str(number + 17))])
+    assert not any(character.isdigit() for character in extract(pages).text)
+
+
+def test_an_inset_block_has_an_edge_of_its_own(typeset):
+    extract, _, _, _, lines = typeset
+    inset = [
+        "概要の文章は本文より狭く組まれている部分",
+        "でありこの行もまた同じところで折り返され",
+        "て三行目に続いてから本文へと移るのである",
+    ]
+    result = extract([[*lines(inset, 110, 100), *lines([SENTENCE + "本文"] * 4, 72, 190)]]).text
+    assert result.split("\n\n")[0] == "".join(inset)
+
+
+def test_a_sidebar_does_not_break_the_text_beside_it(typeset):
+    extract, text, _, _, lines = typeset
+    body = [SENTENCE[n : n + 26] for n in range(8)]
+    side = [text(380, 110 + 30 * n, 8, word) for n, word in enumerate(("用語", "減損", "簿価"))]
+    result = extract([[*lines(body, 72, 100), *side]]).text
+    assert "".join(body) in result
