@@ -82,9 +82,7 @@ def find_duplicates(
         RecordError: the arrays contradict each other.
     """
     count = len(rank)
-    if threshold is not None and (
-        not 0 < threshold <= 1 or min(bands, rows) < 1 or bands * rows > signatures.shape[1]
-    ):
+    if threshold is not None and (not 0 < threshold <= 1 or min(bands, rows) < 1 or bands * rows > signatures.shape[1]):
         raise UsageError(f"threshold {threshold} and {bands} bands of {rows} do not fit {signatures.shape[1]} lanes")
     _check(contents, signatures, shingles, offsets, rank)
     order = np.argsort(rank).astype(np.int64)
