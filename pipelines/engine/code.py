@@ -61,14 +61,15 @@ def _module(name: str) -> _Module:
 
 
 def _data_files(path: Path) -> list[Path]:
-    """The data that a module reads: of a package all in it and in its folders of data, of a module that of its name."""
+    """The data that a module reads: that of its name; a package all in it and its folders that is no module's own."""
     if path.name != "__init__.py":
         return [file for file in (path.with_suffix(suffix) for suffix in _DATA) if file.is_file()]
-    own = [
+    folders = [
         path.parent,
-        *(folder for folder in path.parent.iterdir() if folder.is_dir() and not any(folder.glob("*.py"))),
+        *(place for place in path.parent.iterdir() if place.is_dir() and not any(place.glob("*.py"))),
     ]
-    return sorted(file for folder in own for file in folder.iterdir() if file.suffix in _DATA)
+    data = (file for folder in folders for file in folder.iterdir() if file.suffix in _DATA)
+    return sorted(file for file in data if not file.with_suffix(".py").is_file())
 
 
 def _imports(tree: ast.AST) -> Iterator[str]:
