@@ -20,7 +20,7 @@ from registry.names import extractor
 from registry.recipe import Recipe, Source, load_recipe
 
 if TYPE_CHECKING:
-    from pipelines.blocks import Block
+    from pipelines.blocks.filters import Block
     from pipelines.dedup.minhash import Signer
     from pipelines.quality.profiles import Profile
     from pipelines.refine import Refiner
@@ -78,7 +78,7 @@ class Plan:
         named = [item for block in self.recipe.refine.blocks for item in block.items()]
         if not named:
             return []
-        from pipelines.blocks import load_block  # datatrove takes half a second to import
+        from pipelines.blocks.filters import load_block  # datatrove takes half a second to import
 
         return [load_block(path, options or {}) for path, options in named]
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from pipelines.blocks import Block
+    from pipelines.blocks.filters import Block
     from pipelines.dedup.minhash import Signer, Sketch
     from pipelines.quality import Profile
     from registry.document import Document

@@ -20,11 +20,11 @@ from registry.names import extractor
 for _format, _target in {
     "filing": "pipelines.extract.filing:extract_filing",
     "html": "pipelines.extract.html:extract_html",
-    "jsonl": "pipelines.blocks:extract_jsonl",
-    "parquet": "pipelines.blocks:extract_parquet",
+    "jsonl": "pipelines.blocks.readers:extract_jsonl",
+    "parquet": "pipelines.blocks.readers:extract_parquet",
     "pdf": "pipelines.extract.pdf:extract_pdf",
     "text": "pipelines.extract.text:extract_text",
-    "warc": "pipelines.blocks:extract_warc",
+    "warc": "pipelines.blocks.readers:extract_warc",
 }.items():
     extractor.lazy(_format, _target)
 

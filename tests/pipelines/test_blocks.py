@@ -16,7 +16,8 @@ from datatrove.utils.word_tokenizers import load_word_tokenizer
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
-from pipelines.blocks import MecabWords, extract_jsonl, extract_parquet, extract_warc, load_block
+from pipelines.blocks.filters import MecabWords, load_block
+from pipelines.blocks.readers import extract_jsonl, extract_parquet, extract_warc
 from pipelines.extract import Failure, Part, Raw
 from registry.errors import InputError, UsageError
 from registry.ledger import Verdict

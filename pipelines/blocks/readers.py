@@ -1,9 +1,8 @@
-"""datatrove's readers and filters as steps of ours: the same blocks, with nothing lost on the way.
+"""datatrove's readers of JSON Lines, Parquet and WARC, with nothing lost on the way.
 
-In: JSON Lines, Parquet and WARC inputs, packed or not; and filters or formatters that a recipe names by class path.
-Out: parts and failures; verdicts. datatrove's readers skip a bad line with a warning, drop the rest of a file after one
-invalid byte, and die of a `null`; its decompression stops silently where a zstd file is cut off. Here each of these is
-a Failure with its place ("line 7", "row 7", "record 7"), and the rest is read.
+In: an input of records, packed or not. Out: parts and failures. datatrove's readers skip a bad line with a warning,
+drop the rest of a file after one invalid byte, and die of a `null`. Here each of these is a Failure with its place
+("line 7", "row 7", "record 7"), and the rest is read.
 
 Reasons of failures: ``bad_json``, ``no_text``, ``no_id``, ``duplicate_id``, ``broken``, ``unsupported``, ``empty``.
 """
@@ -11,21 +10,14 @@ Reasons of failures: ``bad_json``, ``no_text``, ``no_id``, ``duplicate_id``, ``b
 from __future__ import annotations
 
 import codecs
-import inspect
 import io
 import re
-import zlib
 from dataclasses import replace
 from datetime import date as calendar_date
 from datetime import datetime
-from functools import cache
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
-from datatrove.pipeline.filters.base_filter import BaseFilter, get_filter_result
-from datatrove.pipeline.formatters.base import BaseFormatter
 from datatrove.pipeline.readers import JsonlReader, ParquetReader, WarcReader
-from datatrove.utils.word_tokenizers import WordTokenizer, load_word_tokenizer
 from loguru import logger
 
 from pipelines.extract import Failure, Part
@@ -33,11 +25,11 @@ from pipelines.extract.encoding import decode
 from pipelines.extract.html import read_html
 from pipelines.extract.sniff import HEAD, sniff_bytes
 from pipelines.extract.text import read_text
-from registry.errors import InputError, UsageError, nearest
-from registry.ledger import Verdict
+from pipelines.extract.unpacked import Unpacked
+from registry.errors import InputError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from datatrove.data import Document
 
@@ -45,17 +37,8 @@ if TYPE_CHECKING:
 
 logger.disable("datatrove")  # what it warns of is a Failure here
 
-CHUNK = 1 << 13  # packed bytes at a time: what they unpack to stays small even where they are a bomb
 BLANK_LINE = b" \t\r\n"
 PAGES = frozenset({"response", "resource", "conversion"})  # the other records describe, they hold no page
-JAPANESE = frozenset({"ja", "jpn", "jpn_Jpan", "japanese"})
-DOWNLOADS = {
-    "C4BadWordsFilter": "lists of words",
-    "LanguageFilter": "a language model",
-    "UnigramLogProbFilter": "word frequencies",
-    "URLFilter": "the list of public suffixes",
-}
-SENTENCE = re.compile(r"[^。！？\n]*[。！？]+[」』）]*|[^。！？\n]+")
 
 
 def extract_jsonl(
@@ -160,7 +143,7 @@ class _Records:
 class _Jsonl(_Records, JsonlReader):  # type: ignore[misc]
     def read_file(self, filepath: str) -> Iterator[Document | Failure]:
         with self.data_folder.open(filepath, "rb", compression=None) as packed:
-            stream = _Unpacked(packed)
+            stream = Unpacked(packed)
             following = 1  # line, counted as people do
             for number, line in enumerate(io.BufferedReader(stream)):
                 whole = line.endswith(b"\n") or not stream.damage
@@ -244,7 +227,7 @@ class _Warc(WarcReader):  # type: ignore[misc]
         from warcio.exceptions import ArchiveLoadFailed
 
         with self.data_folder.open(filepath, "rb", compression=None) as packed:
-            stream = _Unpacked(packed)
+            stream = Unpacked(packed)
             number, page = 0, None
             try:
                 for number, record in enumerate(ArchiveIterator(io.BufferedReader(stream)), start=1):
@@ -292,170 +275,3 @@ def _content_type(record: Any) -> str:
 def _crawl(record: Any) -> dict[str, str]:
     headers = {"url": "WARC-Target-URI", "crawled": "WARC-Date"}
     return {key: value for key, header in headers.items() if (value := record.rec_headers.get_header(header))}
-
-
-class _Unpacked(io.RawIOBase):
-    """A file, unpacked if its first bytes say gzip or zstd, over all its members.
-
-    Where it is cut off or damaged it ends after the last whole byte, and `damage` says what is wrong: an error raised
-    in the middle would lose what the readers above have in their buffers.
-    """
-
-    def __init__(self, packed: Any) -> None:
-        import zstandard
-
-        magic = packed.read(4)
-        packed.seek(0)
-        self.packed, self.rest, self.ready, self.damage = packed, b"", b"", ""
-        self.errors = (zlib.error, zstandard.ZstdError)
-        self.member: Any = None
-        self.open_member: Callable[[], Any] | None = None
-        if magic.startswith(b"\x1f\x8b"):
-            self.open_member = lambda: zlib.decompressobj(zlib.MAX_WBITS | 16)
-        elif magic == b"\x28\xb5\x2f\xfd":
-            self.open_member = lambda: zstandard.ZstdDecompressor().decompressobj()
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self.ready and self._feed():
-            pass
-        count = min(len(buffer), len(self.ready))
-        buffer[:count], self.ready = self.ready[:count], self.ready[count:]
-        return count
-
-    def _feed(self) -> bool:
-        """One more chunk of the packed file; false at its end."""
-        chunk = self.rest or self.packed.read(CHUNK)
-        if self.open_member is None or not chunk or self.damage:
-            self.ready = b"" if self.damage else chunk
-            self.damage = self.damage or ("cut off within a packed member" if self.member else "")
-            return bool(self.ready)
-        try:
-            self.member = self.member or self.open_member()
-            self.ready = self.member.decompress(chunk)
-        except self.errors as error:
-            self.damage = str(error)
-            return False
-        self.rest = self.member.unused_data.lstrip(b"\0") if self.member.eof else b""  # tar pads with zeros
-        self.member = None if self.member.eof else self.member
-        return True
-
-
-class Block:
-    """A filter or a formatter of datatrove, as a rule of ours."""
-
-    def __init__(self, step: Any) -> None:
-        self.step = step
-        self.name = f"datatrove.{type(step).__name__}"
-
-    def apply(self, document: Document) -> Verdict | None:
-        """What a filter says against `document`, if anything; a formatter, and some filters, change its text.
-
-        A filter of datatrove gives yes or no and at most a reason, no measurement; so the verdict's value is 0 (it did
-        not pass) against a threshold of 1 (it had to), and the reason stands in the rule's name.
-
-        Raises:
-            InputError: ``filter_failed`` where the block raised; the document is one it cannot judge.
-        """
-        try:
-            if isinstance(self.step, BaseFormatter):
-                document.text = self.step.format(document.text)
-                return None
-            passed, reason = get_filter_result(self.step.filter_batch([document])[0])
-        except Exception as error:  # noqa: BLE001 - a foreign block may raise anything; one document is at stake
-            raise InputError("filter_failed", f"{self.name}: {type(error).__name__}") from None
-        return None if passed else Verdict("refine", f"{self.name}:{reason}" if reason else self.name, 0.0, 1.0)
-
-
-def load_block(path: str, options: Mapping[str, Any]) -> Block:
-    """The filter or formatter at a class path such as ``datatrove.pipeline.filters.GopherQualityFilter``.
-
-    Where it takes a `language` and that is Japanese, its words are MeCab's (theirs need spaCy and are 12 times slower).
-
-    Raises:
-        UsageError: not such a path or class, an option it does not have, a package it misses, a download it would make.
-    """
-    found = _class_at(path)
-    allowed = {
-        key: parameter
-        for key, parameter in inspect.signature(found.__init__).parameters.items()
-        if key not in {"self", "exclusion_writer"} and parameter.kind is not inspect.Parameter.VAR_KEYWORD
-    }
-    for key in options:
-        if key not in allowed:
-            raise UsageError(f"{path} has no option {key!r}; {nearest(key, allowed) if allowed else 'it has none'}")
-    for key, parameter in allowed.items():
-        if parameter.default is inspect.Parameter.empty and key not in options:
-            raise UsageError(f"{path} needs the option {key!r}")
-    _refuse_downloads(path, found.__name__, options)
-    given = dict(options)
-    try:
-        if "language" in allowed:
-            given["language"] = _language(str(given.get("language", allowed["language"].default)))
-        return Block(found(**given))
-    except (ImportError, TypeError, ValueError, re.error) as error:
-        raise UsageError(f"{path} cannot be used: {error}") from None
-
-
-def _class_at(path: str) -> Any:
-    module, _, name = path.rpartition(".")
-    if not re.fullmatch(r"datatrove\.pipeline\.(filters|formatters)(\.[a-z0-9_]+)*", module):
-        raise UsageError(f"{path!r} is no block: only datatrove.pipeline.filters and .formatters can be named")
-    try:
-        members = vars(import_module(module))
-    except ImportError as error:
-        raise UsageError(f"{path}: {error}") from None
-    blocks = {key: value for key, value in members.items() if _is_block(value)}
-    if name not in blocks:
-        raise UsageError(f"there is no filter or formatter {name!r} in {module}; {nearest(name, blocks)}")
-    return blocks[name]
-
-
-def _is_block(value: Any) -> bool:
-    return isinstance(value, type) and issubclass(value, BaseFilter | BaseFormatter) and not inspect.isabstract(value)
-
-
-def _refuse_downloads(path: str, name: str, options: Mapping[str, Any]) -> None:
-    """A build touches no network: the same recipe would give another corpus when what it fetched has changed."""
-    wanted = DOWNLOADS.get(name)
-    if "://" in str(options.get("model_url", "")):
-        wanted = "a model"
-    if wanted:
-        raise UsageError(f"{path} would download {wanted}, and a build downloads nothing")
-
-
-def _language(language: str) -> str | WordTokenizer:
-    """MeCab for Japanese; any other language as it is, once its tokenizer has been seen to load."""
-    if language in JAPANESE:
-        return MecabWords()
-    load_word_tokenizer(language)
-    return language
-
-
-class MecabWords(WordTokenizer):  # type: ignore[misc]
-    """Japanese words for datatrove's blocks, by MeCab: 1.6-1.9 MB/s where its own spaCy tokenizer does 0.14."""
-
-    def __init__(self) -> None:
-        super().__init__("ja")
-
-    def word_tokenize(self, text: str) -> list[str]:
-        """The words of a text, without white space."""
-        words: str = _tagger().parse(text)
-        return words.split()
-
-    def sent_tokenize(self, text: str) -> list[str]:
-        """The sentences of a text, cut after 。！？ and at line ends."""
-        return [text[start:end].strip() for start, end in self.span_tokenize(text)]
-
-    def span_tokenize(self, text: str) -> list[tuple[int, int]]:
-        """Where its sentences are: characters [start, end)."""
-        return [found.span() for found in SENTENCE.finditer(text) if found.group().strip()]
-
-
-@cache
-def _tagger() -> Any:
-    from fugashi import Tagger
-
-    return Tagger("-Owakati")
