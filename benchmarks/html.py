@@ -2,9 +2,9 @@
 
     python benchmarks/html.py [--data DIR] [--quick] [--json] [--pages] [--peers DIR]
 
-Filings: figures, figures after △ or ▲, headings, numeric XBRL facts in the section that holds them, and even tables, over
-all filings of the data (`--quick`: every fourth); CPU time against trafilatura's default, interleaved in one process, the
-least of two runs each. Pages: F1 of character 4-grams over NFKC text without white space and Markdown's marks, against
+Filings: figures, figures after △ or ▲, headings, numeric XBRL facts in the section that holds them, and even tables,
+over all filings of the data (`--quick`: every fourth); CPU time against trafilatura's default, interleaved in one
+process, the least of two runs each. Pages: F1 of character 4-grams over NFKC text without white space and Markdown's marks, against
 19 Japanese pages with gold, and lecture and documentation pages against their source; both sides without results of
 programs and included files, which the source does not hold. Encodings: pages, texts and snippets of 100 characters
 re-encoded without a declaration or with a wrong one. `--pages` prints one line per page.
@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 HERE = Path(__file__).resolve().parent
-sys.path[:] = [str(HERE.parent), *(place for place in sys.path if Path(place).resolve() != HERE)]  # this file is no `html`
+sys.path.sort(key=lambda place: Path(place).resolve() == HERE)  # last: this file is not the library's `html`
+sys.path.insert(0, str(HERE.parent))
 
 from benchmarks import html_measures as m
 from pipelines.extract import Part, Raw

@@ -28,7 +28,9 @@ def visible(source: str) -> str:
     """What a reader sees of a filing: tags taken out by hand, inline ones without a trace, others as a line end."""
     body = re.search(r"<body\b", source, re.IGNORECASE)
     source = source[body.start() if body else 0 :]
-    source = re.sub(r"<!--.*?-->|<ix:header.*?</ix:header>|<(script|style)\b.*?</\1>", "", source, flags=re.DOTALL | re.I)
+    source = re.sub(
+        r"<!--.*?-->|<ix:header.*?</ix:header>|<(script|style)\b.*?</\1>", "", source, flags=re.DOTALL | re.IGNORECASE
+    )
     source = re.sub(r"<div[^>]*display:\s*none[^>]*>[^<]*</div>", "", source)
     return html.unescape(re.sub(r"<[^>]*>", "\n", INLINE.sub("", source)))
 
@@ -126,7 +128,10 @@ def without_results(page: str, gold: str) -> str:
 def code_lines(gold: str, output: str) -> tuple[int, int]:
     """How many lines of the source's code stand in the output with their indent, and how many there are."""
     wanted = Counter(
-        re.sub(r"^# ", "", line.rstrip()) for _, block in FENCE.findall(gold) for line in block.split("\n") if line.strip()
+        re.sub(r"^# ", "", line.rstrip())
+        for _, block in FENCE.findall(gold)
+        for line in block.split("\n")
+        if line.strip()
     )
     return kept(wanted, Counter(line.rstrip() for line in output.split("\n")))
 

@@ -24,16 +24,17 @@ from lxml import etree
 
 from pipelines.extract import Failure, Part
 from pipelines.extract.encoding import decode
-from pipelines.extract.html import (
-    blocks_of,
+from pipelines.extract.markup import (
     element_names,
+    hide_by_style,
     is_hidden,
     local_name,
     parse,
     parse_html,
     text_of,
-    to_markdown,
+    xml_parser,
 )
+from pipelines.extract.walk import blocks_of, to_markdown
 from registry.errors import InputError
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def extract_filing(raw: Raw) -> Iterator[Part | Failure]:
     """
     decoded = decode(raw.path.read_bytes())
     root = _parse(decoded.text)
+    hide_by_style(root)
     blocks = [_with_heading(block) for block in blocks_of(root)]
     if not blocks:
         raise InputError("empty", "nothing visible in it")
@@ -80,21 +82,15 @@ def _parse(text: str) -> etree._Element:
     """XHTML as XML, which it is; where it is not well-formed, whatever of two lenient readings shows more."""
     text = DECLARATION.sub("", text, count=1)  # the encoding it names is not that of the text any more
     try:
-        root = parse(text, _xml_parser())
+        root = parse(text, xml_parser())
     except InputError as error:
         if error.reason != "broken":
             raise
     else:
         if next(root.iter(etree.Entity), None) is None:  # an entity of its own DTD stays unexpanded: read as HTML
             return root
-    candidates = [parse(text, _xml_parser(recover=True)), parse_html(text)]
+    candidates = [parse(text, xml_parser(recover=True)), parse_html(text)]
     return max(candidates, key=lambda root: len(visible_text(root)))
-
-
-def _xml_parser(*, recover: bool = False) -> Any:
-    return etree.XMLParser(
-        encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True, recover=recover
-    )
 
 
 def visible_text(root: etree._Element) -> str:

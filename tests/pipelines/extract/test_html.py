@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.extract import Raw
-from pipelines.extract.html import blocks_of, extract_html, parse_html, read_html, to_markdown
+from pipelines.extract.html import extract_html, read_html
+from pipelines.extract.markup import parse_html
+from pipelines.extract.walk import blocks_of, to_markdown
 from registry.errors import InputError
 
 SENTENCE = "当社グループの売上高は前年同期に比べて増加しました。"
