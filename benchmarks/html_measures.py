@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 NUMBER = r"\d+(?:[.,．，]\d+)*"
 INLINE = re.compile(r"</?(?:ix:\w+|span|a|b|i|u|em|strong|font|small|big|label)(?:\s[^>]*)?/?>", re.IGNORECASE)
-FACT = re.compile(r"<ix:nonFraction\b([^>]*)>(.*?)</ix:nonFraction>", re.DOTALL | re.IGNORECASE)
+FACT = re.compile(r"<ix:nonFraction\b([^>]*[^/>])>(.*?)</ix:nonFraction>", re.DOTALL | re.IGNORECASE)
 TABLE = re.compile(r"(?:^\|.*\|$\n?)+", re.MULTILINE)
 FENCE = re.compile(r"^(`{3,}|~{3,})[^\n]*\n(.*?)^\1[ \t]*$", re.MULTILINE | re.DOTALL)
 FAR = 50_000  # characters: a fact further on than this is another one of the same value
@@ -72,16 +72,16 @@ def rectangular(markdown: str) -> tuple[int, int]:
 def facts_found(source: str, sections: Sequence[str]) -> tuple[int, int]:
     """How many numeric facts, as displayed with their sign, stand in the sections in the order of the source."""
     body = re.sub(r"<ix:header.*?</ix:header>", "", source, flags=re.DOTALL)
-    text = re.sub(r"[ \t\xa0\u3000]+", "", "\n".join(sections))
+    text = re.sub(r"\s+", " ", "\n".join(sections))
     found = total = place = 0
     for match in FACT.finditer(body):
         shown = re.sub(r"\s+", "", html.unescape(re.sub(r"<[^>]*>", "", match.group(2))))
         if not any(character.isdigit() for character in shown):
             continue
         before = re.search(r"([△▲])(?:\s|<[^>]*>)*$", body[max(0, match.start() - 200) : match.start()])
-        wanted = before.group(1) + shown if before and 'sign="-"' in match.group(1) else shown
+        sign = before.group(1) + r"\s?" if before and 'sign="-"' in match.group(1) else ""
         total += 1
-        at = re.compile(rf"(?<![\d.,]){re.escape(wanted)}(?![\d])").search(text, place, place + FAR)
+        at = re.compile(rf"(?<![0-9.,]){sign}{re.escape(shown)}(?![0-9])").search(text, place, place + FAR)
         if at:
             found, place = found + 1, at.end()
     return found, total
