@@ -14,6 +14,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from pipelines.extract import Failure, Part
+from pipelines.extract.article import choose, is_japanese
 from pipelines.extract.book import read_book
 from pipelines.extract.encoding import decode
 from pipelines.extract.formulas import settle_formulas
@@ -74,7 +75,9 @@ def _choose(tree: etree._Element) -> list[Block]:
     page, own = blocks_of(tree, hidden=hidden), size(blocks_of(tree, hidden=hidden | {"a"}))
     main = _main_text(tree)
     kept, whole = rules()["kept"], rules()["own"]
-    return page if size(main) < kept * own and own >= whole * size(page) else main or page
+    if size(main) < kept * own and own >= whole * size(page):
+        return page
+    return (choose(tree, main) if is_japanese(page) else main) or page
 
 
 def _main_text(tree: etree._Element) -> list[Block]:

@@ -1,6 +1,6 @@
 """Presentation MathML -> LaTeX (MathML 3.0, chapter 3).
 
-In: a <math> element. Out: one line of LaTeX. Symbols are in ``mathml.yaml``; what is not known is written as its content.
+In: a <math> element. Out: one line of LaTeX. Symbols are in ``mathml.yaml``; what is not known stands as it is.
 """
 
 from __future__ import annotations

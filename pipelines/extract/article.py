@@ -1,0 +1,171 @@
+"""The article of a Japanese web page: the part of the tree whose sentences outweigh its links most.
+
+In: the tree of a page, and what trafilatura takes for its main text. Out: the blocks of the article. Every run of text
+is worth its characters if it reads like a sentence, less if it does not, and minus its length if most of it is links;
+the article is the element worth the most (after the maximum subsequences of Pasternack and Roth, WWW 2009), without what its class names call furniture and without lists of links. Where that has less than 0.4 of the sentences
+that trafilatura or a container with a usual name holds, these are taken: `choose` gives 19 pages with gold F1 .910
+where trafilatura has .820 and newspaper4k .855, and five newspaper pages .884 (.861).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from lxml import etree
+
+from pipelines.extract.markup import element_names, is_hidden, local_name, rules
+from pipelines.extract.walk import blocks_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pipelines.extract.tables import Block
+
+SENTENCE = re.compile(r"[。！？!?…」、]|[.,;]\s")
+PROSE = re.compile(r"[。！？!?]|\. ")
+KANA = re.compile(r"[\u3041-\u30fa]")
+SENTENCE_LENGTH = 40  # characters: a run as long as this is no label, whatever its punctuation
+LISTS = frozenset({"div", "ul", "ol", "dl", "section", "p", "li", "table"})
+NEVER_FURNITURE = frozenset({"html", "body", "main", "article"})
+
+
+@dataclass(slots=True)
+class _Weight:
+    """What an element and all in it are worth, and how many characters are its own and in links."""
+
+    worth: float = 0.0
+    own: int = 0
+    linked: int = 0
+
+    def add(self, other: _Weight) -> None:
+        self.worth += other.worth
+        self.own += other.own
+        self.linked += other.linked
+
+
+def is_japanese(blocks: Iterable[Block]) -> bool:
+    """Whether a tenth of what the page says is kana: the weights were measured on Japanese pages."""
+    text = "".join(block.text for block in blocks)
+    return 10 * len(KANA.findall(text)) >= len(text)
+
+
+def choose(tree: etree._Element, main: list[Block]) -> list[Block]:
+    """The article, or the container with a usual name, or `main`: the first that holds enough of the sentences."""
+    named = _named(tree)
+    candidates = [_article(tree), named, main]
+    wanted = rules()["article"]["prose"] * max(map(_prose, candidates))
+    return next(blocks for blocks in candidates if _prose(blocks) >= wanted)
+
+
+def _prose(blocks: list[Block]) -> int:
+    """Characters of the lines that have a sentence in them."""
+    return sum(len(line) for block in blocks for line in block.text.split("\n") if PROSE.search(line))
+
+
+def _hidden() -> frozenset[str]:
+    return element_names("hidden") | element_names("furniture")
+
+
+def _named(tree: etree._Element) -> list[Block]:
+    """All of the one outermost element that is called the body of an article; nothing where several are."""
+    named = re.compile(rules()["article"]["named"])
+    found: list[etree._Element] = []
+    for element in tree.iter(etree.Element):
+        if named.search(
+            f"{element.get('class') or ''} {element.get('id') or ''} {element.get('itemprop') or ''}"
+        ) and not (found and found[-1] in element.iterancestors()):
+            found.append(element)
+    return blocks_of(found[0], hidden=_hidden()) if len(found) == 1 else []
+
+
+def _article(tree: etree._Element) -> list[Block]:
+    for element in tree.iter(etree.Element):
+        if _is_furniture(element):
+            element.set("hidden", "")
+    weights = _weigh(tree)
+    if not weights:
+        return []
+    best = max(weights, key=lambda element: weights[element].worth)
+    listed = rules()["article"]["listed"]
+    for element in best.iterdescendants(etree.Element):
+        weight = weights.get(element)
+        if weight and local_name(element) in LISTS and weight.worth < listed and weight.linked > weight.own:
+            element.set("hidden", "")
+    return blocks_of(best, hidden=_hidden())
+
+
+@cache
+def _furniture() -> re.Pattern[str]:
+    return re.compile(rules()["article"]["furniture"])
+
+
+def _is_furniture(element: etree._Element) -> bool:
+    """Whether its class or id says so, and it is not what the article stands in."""
+    called = f"{element.get('class') or ''} {element.get('id') or ''}"
+    if local_name(element) in NEVER_FURNITURE or not _furniture().search(called):
+        return False
+    return next(element.iter("main", "article", "h1"), None) is None
+
+
+def _weigh(tree: etree._Element) -> dict[etree._Element, _Weight]:
+    """The weight of every block element that is shown, with all in it; an inner one before those it stands in."""
+    hidden, block = _hidden(), element_names("block") | {"br"}
+    weights: dict[etree._Element, _Weight] = {}
+    stack, run = [_Weight()], _Run()
+    skipped = False
+    events = etree.iterwalk(tree, events=("start", "end"))
+    for event, element in events:
+        name = local_name(element)
+        if event == "start":
+            skipped = is_hidden(element, name, hidden)
+            if skipped:
+                events.skip_subtree()
+                continue
+            if name in block:
+                stack[-1].add(run.weight())
+                stack.append(_Weight())
+            run.links += name == "a"
+            run.add(element.text)
+            continue
+        if not skipped:
+            run.links -= name == "a"
+            if name in block:
+                weight = stack.pop()
+                weight.add(run.weight())
+                weights[element] = weight
+                stack[-1].add(weight)
+        skipped = False
+        if element is not tree:
+            run.add(element.tail)
+    return weights
+
+
+class _Run:
+    """Text that nothing breaks: of a paragraph, a line or a label."""
+
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
+        self.linked = 0
+        self.links = 0  # how deep in links
+
+    def add(self, text: str | None) -> None:
+        """More of it; in a link, only its length counts."""
+        text = "".join(text.split()) if text else ""
+        if self.links:
+            self.linked += len(text)
+        elif text:
+            self.pieces.append(text)
+
+    def weight(self) -> _Weight:
+        """What it is worth; a new run begins."""
+        text, linked = "".join(self.pieces), self.linked
+        self.pieces, self.linked = [], 0
+        if not text and not linked:
+            return _Weight()
+        rule = rules()["article"]
+        reads = SENTENCE.search(text) is not None or len(text) >= SENTENCE_LENGTH
+        worth = len(text) * (1 if reads else rule["label"]) - rule["cost"]
+        return _Weight(worth - (linked if linked > len(text) else 0), len(text), linked)
