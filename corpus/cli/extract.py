@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pipelines.extract import Failure, Part
     from pipelines.extract.sandbox import Sandbox
 
+_SHORT = 1
 _PARTIAL = 3
 
 
@@ -23,8 +24,9 @@ _PARTIAL = 3
 @click.option(
     "--set", "changes", multiple=True, metavar="FORMAT.KEY=VALUE", help="An extractor's option, such as pdf.ruby=keep."
 )
-def command(files: tuple[Path, ...], form: str, changes: tuple[str, ...]) -> int:
-    """Print the documents of one file, as stage 2 of a build reads them.
+@click.option("--check", is_flag=True, help="Tell instead which figures of the source are not in the text, and where.")
+def command(files: tuple[Path, ...], form: str, changes: tuple[str, ...], check: bool) -> int:
+    """Print the documents of each file, as stage 2 of a build reads them.
 
     The file's type is told by its bytes, not by its name. The parser runs in a process of its own, with limits on
     time and memory.
@@ -34,15 +36,24 @@ def command(files: tuple[Path, ...], form: str, changes: tuple[str, ...]) -> int
     from pipelines.extract.sandbox import Sandbox
     from registry.recipe import Limits
 
-    options = _options(changes)
+    options = _checking(_options(changes)) if check else _options(changes)
+    shown = Checked() if check else Shown(form)
     limits = Limits()
     failed = False
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "parser.log"
         with Sandbox(log, seconds=limits.seconds, memory=limits.bytes) as sandbox:
             for file in files:
-                failed |= _print(file, sandbox, form, options)
-    return _PARTIAL if failed else 0
+                failed |= _print(file, sandbox, shown, options)
+    return _PARTIAL if failed else _SHORT if shown.short else 0
+
+
+def _checking(options: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The options, with the check on in every format that has one."""
+    from registry.names import extractor
+
+    checked = [name for name in extractor if "check" in extractor.options(name)]
+    return {**options, **{name: {**options.get(name, {}), "check": True} for name in checked}}
 
 
 def _options(changes: tuple[str, ...]) -> dict[str, dict[str, Any]]:
@@ -63,7 +74,7 @@ def _options(changes: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     return {name: extractor.check(name, given) for name, given in options.items()}
 
 
-def _print(file: Path, sandbox: Sandbox, form: str, options: dict[str, dict[str, Any]]) -> bool:
+def _print(file: Path, sandbox: Sandbox, shown: Shown | Checked, options: dict[str, dict[str, Any]]) -> bool:
     """Print one file; True where some of it, or all of it, could not be read."""
     from pipelines.extract import Part
     from registry.errors import InputError
@@ -72,7 +83,7 @@ def _print(file: Path, sandbox: Sandbox, form: str, options: dict[str, dict[str,
     try:
         for number, found in enumerate(_documents(file, sandbox, options)):
             if isinstance(found, Part):
-                click.echo(_formatted(found, file, form, first=number == 0))
+                shown.show(found, file, first=number == 0)
             else:
                 failed = True
                 place = f"{file} [{found.part}]" if found.part else str(file)
@@ -92,6 +103,37 @@ def _documents(file: Path, sandbox: Sandbox, options: dict[str, dict[str, Any]])
     sniffed = sniff(file)
     raw = Raw(file.resolve(), file.name, "", sniffed.media_type)
     return sandbox.extract(raw, sniffed.format, options.get(sniffed.format, {}))
+
+
+class Shown:
+    """Prints documents in the form that was asked for."""
+
+    short = False
+
+    def __init__(self, form: str) -> None:
+        self.form = form
+
+    def show(self, part: Part, file: Path, *, first: bool) -> None:
+        """One document of `file`."""
+        click.echo(_formatted(part, file, self.form, first=first))
+
+
+class Checked:
+    """Prints, once for each file, the shares of its figures that were kept, and where those stand that were not."""
+
+    def __init__(self) -> None:
+        self.short = False  # some file lost a figure
+
+    def show(self, part: Part, file: Path, *, first: bool) -> None:
+        """One document of `file`; all carry the measurements of the whole."""
+        if not first:
+            return
+        seen = {key: value for key, value in part.measurements.items() if key.endswith("_kept")}
+        shares = "  ".join(f"{key} {value:.4f}" for key, value in sorted(seen.items()))
+        click.echo(f"{file}: {shares or 'is of no format that is checked: HTML and filings are'}")
+        for line in part.metadata.get("missing", "").splitlines():
+            self.short = True
+            click.echo(f"  missing {line}")
 
 
 def _formatted(part: Part, file: Path, form: str, *, first: bool) -> str:

@@ -18,12 +18,14 @@ from pathlib import Path
 from registry.names import extractor
 
 for _format, _target in {
+    "edinet_csv": "pipelines.extract.filing:extract_edinet_csv",
     "filing": "pipelines.extract.filing:extract_filing",
     "html": "pipelines.extract.html:extract_html",
     "jsonl": "pipelines.blocks.readers:extract_jsonl",
     "parquet": "pipelines.blocks.readers:extract_parquet",
     "pdf": "pipelines.extract.pdf:extract_pdf",
     "text": "pipelines.extract.text:extract_text",
+    "xbrl": "pipelines.extract.filing:extract_xbrl",
     "warc": "pipelines.blocks.readers:extract_warc",
 }.items():
     extractor.lazy(_format, _target)

@@ -8,7 +8,7 @@ taken as it is; otherwise `mathml` writes it.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipelines.extract.markup import HIDING, local_name, replace_with, text_of
 from pipelines.extract.mathml import latex
@@ -29,7 +29,7 @@ DELIMITED = re.compile(r"\s*(?:\\\((.*)\\\)|\\\[(.*)\\\]|\$\$(.*)\$\$|\$(.*)\$)\
 TEX_ENCODINGS = ("application/x-tex", "tex", "latex")
 
 
-def settle_formulas(tree: etree._Element) -> None:
+def settle_formulas(tree: Any) -> None:
     """Replace every formula in `tree` by its LaTeX."""
     scripts = tree.xpath(TEX_SCRIPT)
     if scripts:

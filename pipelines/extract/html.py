@@ -17,6 +17,7 @@ from pipelines.extract import Failure, Part
 from pipelines.extract.article import choose, is_japanese
 from pipelines.extract.book import read_book
 from pipelines.extract.encoding import decode
+from pipelines.extract.fidelity import fidelity, missing, visible_text
 from pipelines.extract.formulas import settle_formulas
 from pipelines.extract.markup import Ruby, element_names, hide_by_style, parse_html, rules, settle_ruby
 from pipelines.extract.notes import settle_footnotes
@@ -36,8 +37,10 @@ AUTHOR = "//meta[@name='author' or @property='article:author'][not(contains(@con
 DATES = {"original_date": True, "extensive_search": False, "max_date": "2100-01-01"}  # its default is today
 
 
-def extract_html(raw: Raw, *, ruby: Ruby = "drop") -> Iterator[Part | Failure]:
+def extract_html(raw: Raw, *, ruby: Ruby = "drop", check: bool = False) -> Iterator[Part | Failure]:
     """The main text of one web page. `ruby`: leave readings out, or keep them as 《》.
+
+    `check`: tell in the metadata which figures of the whole page are not in the main text, and where they stand.
 
     Raises:
         InputError: ``empty`` where there is no text, ``broken`` where no page can be made of it.
@@ -45,13 +48,21 @@ def extract_html(raw: Raw, *, ruby: Ruby = "drop") -> Iterator[Part | Failure]:
     data = raw.path.read_bytes()
     declared = CHARSET.search(data[:4096])
     decoded = decode(data, declared.group(1).decode("ascii", "replace") if declared else None)
-    yield read_html(decoded.text, ruby=ruby, measurements={"undecodable": float(decoded.undecodable)})
+    seen = {"undecodable": float(decoded.undecodable)}
+    yield read_html(decoded.text, ruby=ruby, check=check, measurements=seen)
 
 
 def read_html(
-    text: str, *, url: str = "", ruby: Ruby = "drop", measurements: Mapping[str, float] | None = None
+    text: str,
+    *,
+    url: str = "",
+    ruby: Ruby = "drop",
+    check: bool = False,
+    measurements: Mapping[str, float] | None = None,
 ) -> Part:
     """The main text and metadata of a page that is decoded already, as the part "" of its input.
+
+    `numbers_kept` and `signs_kept` are shares of all that the page shows: what is left out counts as lost.
 
     Raises:
         InputError: as `extract_html`.
@@ -61,12 +72,16 @@ def read_html(
     settle_ruby(tree, ruby)
     settle_formulas(tree)
     settle_footnotes(tree)
-    facts = _metadata(tree, url)
+    facts, shown = _metadata(tree, url), visible_text(tree)
     main = read_book(tree) or _choose(tree)
     if not main:
         raise InputError("empty", "a page without text")
+    output = to_markdown(main)
     title, date = facts.pop("title", ""), facts.pop("date", "")
-    return Part(to_markdown(main), title=title, date=date, metadata=facts, measurements=dict(measurements or {}))
+    if check and (lost := missing(shown, output)):
+        facts["missing"] = lost
+    seen = {**(measurements or {}), **fidelity(shown, output)}
+    return Part(output, title=title, date=date, metadata=facts, measurements=seen)
 
 
 def _choose(tree: etree._Element) -> list[Block]:

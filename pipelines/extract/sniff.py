@@ -73,7 +73,7 @@ def sniff_bytes(head: bytes, size: int) -> Sniffed:
 @cache
 def _signatures() -> dict[str, list[dict[str, Any]]]:
     tables: dict[str, list[dict[str, Any]]] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))
-    for row in (row for rows in tables.values() for row in rows):
+    for row in (row for rows in tables.values() for row in rows if "pattern" not in row):
         row["bytes"] = bytes.fromhex(str(row["hex"])) if "hex" in row else row["text"].encode()
     return tables
 
@@ -123,6 +123,9 @@ def _sniff_text(head: bytes, *, whole: bool) -> Sniffed:
     if root and INLINE_XBRL.search(root.group()):
         return Sniffed("application/xhtml+xml", "filing")
     start = PROLOGUE.sub("", text, count=1)
+    for row in _signatures()["marked"]:
+        if re.match(row["pattern"], start):
+            return Sniffed(row["media_type"], row["format"])
     if HTML_ROOT.match(start) or (HTML_FRAGMENT.match(start) and not MARKDOWN.search(text)):
         return Sniffed("text/html", "html")
     if _is_jsonl(text, whole=whole):

@@ -234,5 +234,5 @@ def _language(element: etree._Element) -> str:
     for near in (element, *element.iterchildren("code"), *above):
         found = re.search(rules()["language"], near.get("class") or "") if near is not None else None
         if found:
-            return next(filter(None, found.groups())).lower()
+            return str(next(filter(None, found.groups()))).lower()
     return ""

@@ -9,10 +9,11 @@ from collections import Counter
 import pytest
 
 from pipelines.extract import Raw
-from pipelines.extract.filing import extract_filing, fidelity, iso_date
+from pipelines.extract.facts import iso_date
+from pipelines.extract.fidelity import fidelity
+from pipelines.extract.filing import extract_edinet_csv, extract_filing, extract_xbrl
 from registry.errors import InputError
 
-ERAS = {"平成": 1988, "令和": 2018}
 HEAD = (
     '<?xml version="1.0" encoding="Shift_JIS"?>\n'
     '<html xmlns="http://www.w3.org/1999/xhtml" xmlns:ix="http://www.xbrl.org/2008/inlineXBRL" xmlns:own="http://'
@@ -122,12 +123,13 @@ def test_fidelity_sees_what_is_lost():
         ("平成 26 年 1 月 14 日", "2014-01-14"),
         ("2024-03-31", "2024-03-31"),
         ("2024年３月31日", "2024-03-31"),
+        ("September 28, 2024", "2024-09-28"),
         ("2024年13月1日", ""),
         ("－", ""),
     ],
 )
 def test_dates(text, expected):
-    assert iso_date(text, ERAS) == expected
+    assert iso_date(text) == expected
 
 
 def visible(source):

@@ -172,7 +172,7 @@ def test_law_pages_keep_their_whole_text(shared_data):
         visible = blocks_of(parse_html(path.read_bytes().decode("cp932")))
         wanted = sum(len("".join(block.text.split())) for block in visible)
         part = extract(path)
-        assert part.measurements == {"undecodable": 0.0}
+        assert part.measurements["undecodable"] == 0.0
         assert part.title
         assert len("".join(part.text.split())) > 0.9 * wanted
 

@@ -1,0 +1,78 @@
+"""What of a source's figures stands in the output: the check that nothing was lost, made for every document.
+
+In: a tree of markup and the Markdown made of it. Out: `numbers_kept` and `signs_kept`, the shares of the figures, and
+of the figures after △ or ▲, that a reader sees in the source and that stand in the output, each as often; and, where
+asked for, which are missing and where. The reference is a walk of its own over the tree, not the one that writes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from lxml import etree
+
+from pipelines.extract.markup import element_names, is_hidden, local_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NUMBER = r"\d+(?:[.,．，]\d+)*"
+FIGURES = re.compile(NUMBER)
+SIGNED = re.compile(rf"[△▲][ \xa0\u3000]*{NUMBER}")
+INLINE = frozenset({"span", "a", "b", "i", "u", "em", "strong", "font", "small", "big", "label"})
+CONTEXT = 24  # characters shown on either side of a figure that is missing
+MOST_TOLD = 50
+
+
+def visible_text(root: etree._Element) -> str:
+    """What a reader sees of a page, each block on its own line."""
+    pieces: list[str] = []
+    hidden = element_names("hidden")
+    walk = etree.iterwalk(root, events=("start", "end", "comment", "pi"))
+    for event, element in walk:
+        name = local_name(element)
+        if event == "start" and is_hidden(element, name, hidden):
+            walk.skip_subtree()
+        elif event == "start":
+            pieces += [_edge(name), element.text or ""]
+        if event != "start" and element is not root:
+            pieces += [_edge(name), element.tail or ""]
+    return "".join(pieces)
+
+
+def _edge(name: str) -> str:
+    return "" if not name or name in INLINE or name.startswith("ix:") else "\n"
+
+
+def fidelity(source: str, output: str) -> dict[str, float]:
+    """The shares of the figures and signed figures of `source` that `output` has, each as often; 1 for none."""
+    return {"numbers_kept": _kept(FIGURES, source, output), "signs_kept": _kept(SIGNED, source, output)}
+
+
+def _kept(pattern: re.Pattern[str], source: str, output: str) -> float:
+    wanted, found = (Counter(map(_bare, pattern.findall(text))) for text in (source, output))
+    return (wanted & found).total() / wanted.total() if wanted else 1.0
+
+
+def _bare(figure: str) -> str:
+    return "".join(figure.split())
+
+
+def missing(source: str, output: str) -> str:
+    """A line for each figure of `source` that `output` has less often, signed ones first: it, and what is around it."""
+    lines = list(_missing(SIGNED, source, output)) + list(_missing(FIGURES, source, output))
+    told = lines[:MOST_TOLD]
+    return "\n".join(told + [f"and {len(lines) - MOST_TOLD} more"] * (len(lines) > MOST_TOLD))
+
+
+def _missing(pattern: re.Pattern[str], source: str, output: str) -> Iterator[str]:
+    """The last of its occurrences are told: which one of several equal figures is gone cannot be known."""
+    found = Counter(map(_bare, pattern.findall(output)))
+    for hit in pattern.finditer(source):
+        figure = _bare(hit.group())
+        found[figure] -= 1
+        if found[figure] < 0:
+            around = source[max(0, hit.start() - CONTEXT) : hit.end() + CONTEXT]
+            yield f"{figure}\t{' '.join(around.split())}"
