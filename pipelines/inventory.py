@@ -1,9 +1,10 @@
 """Stage 1: sources -> a frozen, hashed list of inputs.
 
-In: a plan. Out: an `Inventory`: every file of every source in a fixed order (source as in the recipe, then uri), with
-size and SHA-256. Later stages see this list only, never a folder, so files that come or go during a build change
-nothing in it. A file whose size, time and inode are as they were is not read again: an unchanged folder of 100,000
-files is listed in about a second. Files and folders whose names begin with a dot are left out.
+In: a plan. Out: every file of every source in a fixed order (source as in the recipe, then uri), with size and SHA-256.
+Of an archive every member is an input of its own, `archive.zip!/member`, in the order of `pipelines.extract.archive`.
+Later stages see this list only, never a folder, so files that come or go during a build change nothing in it. A file
+whose size, time and inode are as they were is not read again: an unchanged folder of 100,000 files is listed in about a
+second. Files and folders whose names begin with a dot are left out.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ import time
 import unicodedata
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from registry.errors import RecipeError
+from pipelines.extract.archive import is_archive, list_members
+from registry.errors import InputError, RecipeError
 from registry.publish import replacing
 
 if TYPE_CHECKING:
@@ -33,7 +35,10 @@ _THREADS = 4
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One file of a source. `error` says why it could not be read, where it could not; then `sha256` is empty."""
+    """One file of a source, or the member of an archive at `path`.
+
+    Where it could not be read, `sha256` is empty and `error` says why: as the system does, or as "reason: detail".
+    """
 
     source: str
     uri: str
@@ -41,6 +46,7 @@ class Input:
     bytes: int
     sha256: str
     error: str = ""
+    member: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +70,13 @@ def take_inventory(plan: Plan, memory: Path | None) -> list[Input]:
     with ThreadPoolExecutor(_THREADS) as pool:  # hashing lets go of the GIL
         found = list(pool.map(lambda place: _examine(*place, known=known), places))
     fresh = {
-        (item.source, item.uri): (stat, item.sha256)
-        for item, stat, when in found
+        (source, file): (stat, [replace(item, path=Path()) for item in items])
+        for (source, file, _), (items, stat, when) in zip(places, found, strict=True)
         if stat is not None and stat.mtime < when - _SETTLED
     }
     if memory and fresh != known:
         _remember(memory, fresh)
-    return [item for item, _, _ in found]
+    return [item for items, _, _ in found for item in items]
 
 
 def matches(folder: Path, source: Source) -> Iterator[tuple[str, Path]]:
@@ -111,16 +117,28 @@ def _uri(relative: Path) -> str:
 
 
 def _examine(
-    source: str, uri: str, path: Path, *, known: dict[tuple[str, str], Any]
-) -> tuple[Input, _Stat | None, int]:
+    source: str, uri: str, path: Path, *, known: dict[tuple[str, str], tuple[_Stat, list[Input]]]
+) -> tuple[list[Input], _Stat | None, int]:
+    """What a file is as inputs: itself, or the members of an archive; from memory where it is as it was."""
     now = time.time_ns()
     try:
         stat = _Stat.of(path)
-        before, sha256 = known.get((source, uri), (None, ""))
-        sha256 = sha256 if before == stat else _hash(path)
+        remembered, inputs = known.get((source, uri), (None, []))
+        if remembered != stat:
+            inputs = _inputs(source, uri, path, stat)
+        return [replace(item, path=path) for item in inputs], stat, now
     except OSError as error:
-        return Input(source, uri, path, 0, "", error.strerror or type(error).__name__), None, now
-    return Input(source, uri, path, stat.size, sha256), stat, now
+        return [Input(source, uri, path, 0, "", error.strerror or type(error).__name__)], None, now
+
+
+def _inputs(source: str, uri: str, path: Path, stat: _Stat) -> list[Input]:
+    if is_archive(path):
+        try:
+            found = list_members(path)
+        except InputError as error:
+            return [Input(source, uri, path, stat.size, "", str(error))]
+        return [Input(source, f"{uri}!/{m.name}", path, m.bytes, m.sha256, m.error, m.name) for m in found]
+    return [Input(source, uri, path, stat.size, _hash(path))]
 
 
 def _hash(path: Path) -> str:
@@ -128,25 +146,42 @@ def _hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _recall(memory: Path) -> dict[tuple[str, str], tuple[_Stat, str]]:
+def _recall(memory: Path) -> dict[tuple[str, str], tuple[_Stat, list[Input]]]:
+    """What every file was, by source and uri: its stat and its inputs, whose paths are set when they are used."""
     import pyarrow as pa
 
+    known: dict[tuple[str, str], tuple[_Stat, list[Input]]] = {}
     try:
         with pa.OSFile(str(memory)) as file:
             rows = pa.ipc.open_file(file).read_all().to_pylist()
-        return {(r["source"], r["uri"]): (_Stat(r["size"], r["mtime"], r["inode"]), r["sha256"]) for r in rows}
+        for r in rows:
+            stat = _Stat(r["size"], r["mtime"], r["inode"])
+            item = Input(r["source"], r["uri"], Path(), r["bytes"], r["sha256"], r["error"], r["member"])
+            known.setdefault((r["source"], r["file"]), (stat, []))[1].append(item)
     except (OSError, pa.ArrowInvalid, KeyError):
         return {}
+    return known
 
 
-def _remember(memory: Path, known: dict[tuple[str, str], tuple[_Stat, str]]) -> None:
+def _remember(memory: Path, known: dict[tuple[str, str], tuple[_Stat, list[Input]]]) -> None:
     import pyarrow as pa
 
     rows = [
-        {"source": source, "uri": uri, "sha256": sha256, **asdict(stat)}
-        for (source, uri), (stat, sha256) in known.items()
+        {
+            "source": source,
+            "file": file,
+            "uri": item.uri,
+            "member": item.member,
+            "bytes": item.bytes,
+            "sha256": item.sha256,
+            "error": item.error,
+            **asdict(stat),
+        }
+        for (source, file), (stat, items) in known.items()
+        for item in items
     ]
-    integers = [pa.field(name, pa.int64()) for name in ("size", "mtime", "inode")]
-    schema = pa.schema([pa.field(name, pa.string()) for name in ("source", "uri", "sha256")] + integers)
+    texts = [pa.field(name, pa.string()) for name in ("source", "file", "uri", "member", "sha256", "error")]
+    integers = [pa.field(name, pa.int64()) for name in ("bytes", "size", "mtime", "inode")]
+    schema = pa.schema(texts + integers)
     with replacing(memory) as temporary, pa.ipc.new_file(str(temporary), schema) as writer:
         writer.write_table(pa.Table.from_pylist(rows, schema))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from pipelines.extract import Failure, Part
     from pipelines.extract.sandbox import Sandbox
 
@@ -26,7 +28,7 @@ _PARTIAL = 3
 )
 @click.option("--check", is_flag=True, help="Tell instead which figures of the source are not in the text, and where.")
 def command(files: tuple[Path, ...], form: str, changes: tuple[str, ...], check: bool) -> int:
-    """Print the documents of each file, as stage 2 of a build reads them.
+    """Print the documents of each file, or of each member of an archive, as stage 2 of a build reads them.
 
     The file's type is told by its bytes, not by its name. The parser runs in a process of its own, with limits on
     time and memory.
@@ -44,7 +46,8 @@ def command(files: tuple[Path, ...], form: str, changes: tuple[str, ...], check:
         log = Path(folder) / "parser.log"
         with Sandbox(log, seconds=limits.seconds, memory=limits.bytes) as sandbox:
             for file in files:
-                failed |= _print(file, sandbox, shown, options)
+                for name, fetch in _inputs(file, Path(folder)):
+                    failed |= _print(name, fetch, sandbox, shown, options)
     return _PARTIAL if failed else _SHORT if shown.short else 0
 
 
@@ -74,34 +77,60 @@ def _options(changes: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     return {name: extractor.check(name, given) for name, given in options.items()}
 
 
-def _print(file: Path, sandbox: Sandbox, shown: Shown | Checked, options: dict[str, dict[str, Any]]) -> bool:
-    """Print one file; True where some of it, or all of it, could not be read."""
+def _inputs(file: Path, scratch: Path) -> Iterator[tuple[str, Callable[[], Path]]]:
+    """The name of `file`, or of each member where it is an archive, and what gives the place of its bytes."""
+    from pipelines.extract.archive import Unpacker, is_archive, list_members
+    from registry.errors import InputError
+
+    if not file.is_file() or not is_archive(file):
+        yield str(file), file.resolve
+        return
+    unpacker = Unpacker(scratch)
+    try:
+        members = list_members(file)
+    except InputError as error:
+        yield str(file), partial(_refuse, error)
+        return
+    for member in members:
+        reason, _, detail = member.error.partition(": ")
+        refuse = partial(_refuse, InputError(reason, detail))
+        yield f"{file}!/{member.name}", refuse if reason else partial(unpacker.fetch, file, member.name)
+
+
+def _refuse(error: Exception) -> Path:
+    raise error
+
+
+def _print(
+    name: str, fetch: Callable[[], Path], sandbox: Sandbox, shown: Shown | Checked, options: dict[str, dict[str, Any]]
+) -> bool:
+    """Print one input; True where some of it, or all of it, could not be read."""
     from pipelines.extract import Part
     from registry.errors import InputError
 
     failed = False
     try:
-        for number, found in enumerate(_documents(file, sandbox, options)):
+        for number, found in enumerate(_documents(name, fetch(), sandbox, options)):
             if isinstance(found, Part):
-                shown.show(found, file, first=number == 0)
+                shown.show(found, name, first=number == 0)
             else:
                 failed = True
-                place = f"{file} [{found.part}]" if found.part else str(file)
+                place = f"{name} [{found.part}]" if found.part else name
                 click.echo(f"corpus: {place}: {found.reason}: {found.detail}", err=True)
     except BrokenPipeError:
         raise
     except (InputError, OSError) as error:
         failed = True
-        click.echo(f"corpus: {file}: {error.strerror if isinstance(error, OSError) else error}", err=True)
+        click.echo(f"corpus: {name}: {error.strerror if isinstance(error, OSError) else error}", err=True)
     return failed
 
 
-def _documents(file: Path, sandbox: Sandbox, options: dict[str, dict[str, Any]]) -> Iterator[Part | Failure]:
+def _documents(name: str, path: Path, sandbox: Sandbox, options: dict[str, dict[str, Any]]) -> Iterator[Part | Failure]:
     from pipelines.extract import Raw
     from pipelines.extract.sniff import sniff
 
-    sniffed = sniff(file)
-    raw = Raw(file.resolve(), file.name, "", sniffed.media_type)
+    sniffed = sniff(path)
+    raw = Raw(path, Path(name).name, "", sniffed.media_type)
     return sandbox.extract(raw, sniffed.format, options.get(sniffed.format, {}))
 
 
@@ -113,7 +142,7 @@ class Shown:
     def __init__(self, form: str) -> None:
         self.form = form
 
-    def show(self, part: Part, file: Path, *, first: bool) -> None:
+    def show(self, part: Part, file: str, *, first: bool) -> None:
         """One document of `file`."""
         click.echo(_formatted(part, file, self.form, first=first))
 
@@ -124,7 +153,7 @@ class Checked:
     def __init__(self) -> None:
         self.short = False  # some file lost a figure
 
-    def show(self, part: Part, file: Path, *, first: bool) -> None:
+    def show(self, part: Part, file: str, *, first: bool) -> None:
         """One document of `file`; all carry the measurements of the whole."""
         if not first:
             return
@@ -136,13 +165,16 @@ class Checked:
             click.echo(f"  missing {line}")
 
 
-def _formatted(part: Part, file: Path, form: str, *, first: bool) -> str:
+def _formatted(part: Part, file: str, form: str, *, first: bool) -> str:
     if form == "jsonl":
         from registry.document import document_id
 
-        told = {"id": document_id("", file.name, part.part), "uri": file.name, "part": part.part, "title": part.title}
+        uri = Path(file).name
         row = {
-            **told,
+            "id": document_id("", uri, part.part),
+            "uri": uri,
+            "part": part.part,
+            "title": part.title,
             "date": part.date,
             "metadata": part.metadata,
             "measurements": part.measurements,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 HEAD = 64 * 1024
+TAR, TAR_AT = b"ustar", 257  # IEEE Std 1003.1, pax
 PDF_WITHIN = 1024  # readers accept junk before "%PDF-" (ISO 32000-1, annex H, note 13)
 ROOT = re.compile(r"<(?:\w+:)?html\b[^>]*", re.IGNORECASE)
 INLINE_XBRL = re.compile(r"""=\s*["']http://www\.xbrl\.org/20\d\d/inlineXBRL["']""")
@@ -76,6 +77,23 @@ def _signatures() -> dict[str, list[dict[str, Any]]]:
     for row in (row for rows in tables.values() for row in rows if "pattern" not in row):
         row["bytes"] = bytes.fromhex(str(row["hex"])) if "hex" in row else row["text"].encode()
     return tables
+
+
+def archive_kind(head: bytes) -> str:
+    """How the members of a file that begins with `head` are read: "zip", "tar" or "packed"; "" for no archive.
+
+    A packed file of records (WARC, JSON Lines) is none, since its records are read in place; nor is an office file.
+    """
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        row = _match(head, _signatures()["refused"])
+        return "zip" if row is None or row["media_type"] in {"application/zip", "application/epub+zip"} else ""
+    if head.startswith(TAR, TAR_AT):
+        return "tar"
+    row = _match(head, _signatures()["compressed"])
+    inner = _decompress(head, row["suffix"]) if row else b""
+    if inner.startswith(TAR, TAR_AT):
+        return "tar"
+    return "packed" if inner and not (inner.startswith(b"WARC/") or _is_jsonl(decode(inner).text, whole=False)) else ""
 
 
 def _match(head: bytes, rows: Iterable[dict[str, Any]]) -> dict[str, Any] | None:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pipelines.engine import Json, Task
 from pipelines.engine.records import code_version, fingerprint
 from pipelines.extract import Failure, Part, Raw
+from pipelines.extract.archive import Unpacker
 from pipelines.extract.sandbox import Sandbox
 from pipelines.extract.sniff import sniff
 from pipelines.inventory import Input
@@ -88,6 +90,8 @@ def _task(run: Run, batch: list[tuple[Any, int]], folder: Path) -> Task:
             "source": item.source,
             "sha256": item.sha256,
             "bytes": item.bytes,
+            "member": item.member,
+            "error": item.error,
         }
         for (item, k), _ in batch
     ]
@@ -102,19 +106,22 @@ def task(spec: Json, target: Path, progress: Progress) -> Json:
     output = target.with_suffix(".arrow")
     groups: list[Json | list[Any]] = []
     with (
+        TemporaryDirectory() as scratch,
         Sandbox(Path(spec["log"]), seconds=limits.seconds, memory=limits.bytes) as sandbox,
         write_pack(output, schema()) as pack,
     ):
+        unpacker = Unpacker(Path(scratch))
         for item in spec["inputs"]:
-            groups.append([item["key"], _extract_one(plan, sandbox, item, pack)])
+            rows = _rows(plan, sandbox, item, unpacker)
+            groups.append([item["key"], _add(rows, pack)])
             progress(item["bytes"])
     return {"outputs": [output.name], "groups": groups}
 
 
-def _extract_one(plan: Plan, sandbox: Sandbox, item: Json, pack: PackWriter) -> list[list[int]]:
+def _add(rows: Iterator[dict[str, Any]], pack: PackWriter) -> list[list[int]]:
     """Add all rows of one input; returns its slices as (first, rows, characters)."""
     slices = [[pack.count, 0, 0]]
-    for row in _rows(plan, sandbox, item):
+    for row in rows:
         if slices[-1][1] >= _SLICE_ROWS or slices[-1][2] >= _SLICE_CHARACTERS:
             slices.append([pack.count, 0, 0])
         pack.add(row)
@@ -123,15 +130,16 @@ def _extract_one(plan: Plan, sandbox: Sandbox, item: Json, pack: PackWriter) -> 
     return slices
 
 
-def _rows(plan: Plan, sandbox: Sandbox, item: Json) -> Iterator[dict[str, Any]]:
+def _rows(plan: Plan, sandbox: Sandbox, item: Json, unpacker: Unpacker) -> Iterator[dict[str, Any]]:
     """Rows of one input: at least one, whatever happens."""
     media_type = ""
     parts: set[str] = set()
     try:
-        sniffed = _sniff_unchanged(Path(item["path"]), item["sha256"])
+        path = _local(item, unpacker)
+        sniffed = _sniff_unchanged(path, item["sha256"])
         media_type = sniffed.media_type
         source = next(s for s in plan.recipe.sources if s.name == item["source"])
-        raw = Raw(Path(item["path"]), item["uri"], source.kind, media_type)
+        raw = Raw(path, item["uri"], source.kind, media_type)
         for found in sandbox.extract(raw, sniffed.format, plan.options(sniffed.format, source)):
             if found.part in parts:
                 found = Failure("repeated_part", f"a second {found.part!r}", f"{found.part}#{len(parts)}")  # noqa: PLW2901
@@ -144,6 +152,19 @@ def _rows(plan: Plan, sandbox: Sandbox, item: Json) -> Iterator[dict[str, Any]]:
         yield _row(Failure(error.reason, error.detail, part), media_type)
     except OSError as error:
         yield _row(Failure("unreadable", error.strerror or type(error).__name__), media_type)
+
+
+def _local(item: Json, unpacker: Unpacker) -> Path:
+    """Where the bytes of an input lie; a member of an archive is unpacked first.
+
+    Raises:
+        InputError: the reason that the inventory found, or what is wrong with the archive now.
+    """
+    reason, _, detail = item["error"].partition(": ")
+    if detail:
+        raise InputError(reason, detail)
+    path = Path(item["path"])
+    return unpacker.fetch(path, item["member"]) if item["member"] else path
 
 
 def _sniff_unchanged(path: Path, sha256: str) -> Any:
