@@ -20,7 +20,6 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.extract.archive import is_archive, list_members
 from registry.errors import InputError, RecipeError
 from registry.publish import replacing
 
@@ -132,6 +131,8 @@ def _examine(
 
 
 def _inputs(source: str, uri: str, path: Path, stat: _Stat) -> list[Input]:
+    from pipelines.extract.archive import is_archive, list_members  # lxml, which an unchanged folder does without
+
     if is_archive(path):
         try:
             found = list_members(path)

@@ -40,7 +40,7 @@ MOST_PACKED = 1000  # times its packed size that a member may unpack to; a zip b
 ALWAYS_FINE = 16 << 20  # bytes that any member may unpack to
 CHUNK = 1 << 16
 UNSAFE = re.compile(r"(?:^|/)\.\.(?:/|$)|^/|^[A-Za-z]:|[\x00-\x1f\\]")
-HIDDEN = re.compile(r"(?:^|/)(?:\.|__MACOSX/)")
+HIDDEN = re.compile(r"(?:^|/)(?:\.(?!\.?(?:/|$))|__MACOSX/)")
 DAMAGE = (
     zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error,
     EOFError, NotImplementedError, ValueError, RuntimeError, LookupError,
