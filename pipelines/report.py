@@ -21,7 +21,8 @@ from pipelines.stages.write import SPLITS, tokenizer
 from registry.layout import PUBLISHED, Layout
 from registry.ledger import check_identity
 from registry.manifest import FileRecord, Manifest, SourceCount
-from registry.publish import place, replacing
+from registry.publish import digest, place, replacing
+from registry.shards import index_shards
 
 if TYPE_CHECKING:
     from pipelines.preflight import Plan
@@ -40,7 +41,6 @@ def report(run: Run, fingerprint: str, inputs: list[Input], seen: int, results: 
         for _, fate, count in result["fates"]:
             fates[fate] += count
     check_identity(seen, fates)
-    manifest = _manifest(run.plan, fingerprint, inputs, results)
     fresh = run.layout.work / "publish"
     shutil.rmtree(fresh, ignore_errors=True)
     for name in (*PUBLISHED, *(f"shards/{split}" for split in SPLITS)):
@@ -49,6 +49,8 @@ def report(run: Run, fingerprint: str, inputs: list[Input], seen: int, results: 
         for name, file in result["files"].items():
             place(run.layout.stage("write") / file["path"], fresh / name)
     _copy_tokenizer(run.plan, fresh / "tokenizer")
+    files = _files(results) | _index(fresh, results)
+    manifest = _manifest(run.plan, fingerprint, inputs, results, files)
     run.layout.manifest.unlink(missing_ok=True)  # from here to the end of this function there is no build
     for name in PUBLISHED:
         shutil.rmtree(run.layout.root / name, ignore_errors=True)
@@ -66,7 +68,9 @@ def _copy_tokenizer(plan: Plan, folder: Path) -> None:
             shutil.copyfile(file, temporary)
 
 
-def _manifest(plan: Plan, fingerprint: str, inputs: list[Input], results: list[Json]) -> Manifest:
+def _manifest(
+    plan: Plan, fingerprint: str, inputs: list[Input], results: list[Json], files: dict[str, FileRecord]
+) -> Manifest:
     lm = tokenizer(plan)
     return Manifest(
         name=plan.recipe.name,
@@ -77,7 +81,7 @@ def _manifest(plan: Plan, fingerprint: str, inputs: list[Input], results: list[J
         libraries={name: metadata.version(name) for name in _LIBRARIES},
         tokenizer={"sha256": lm.digest, "vocabulary": lm.vocabulary_size, "dtype": str(lm.dtype)},
         sources={source.name: _count(source, inputs, results) for source in plan.recipe.sources},
-        files=_files(results),
+        files=files,
     )
 
 
@@ -114,6 +118,17 @@ def _files(results: list[Json]) -> dict[str, FileRecord]:
         for result in results
         for name, file in sorted(result["files"].items())
     }
+
+
+def _index(root: Path, results: list[Json]) -> dict[str, FileRecord]:
+    """Write the index of the shards of each split, and say so."""
+    digests = {name: file["sha256"] for result in results for name, file in result["files"].items()}
+    records = {}
+    for split in SPLITS:
+        own = {name.rpartition("/")[2]: digests[name] for name in digests if name.startswith(f"shards/{split}/")}
+        path = index_shards(root / "shards" / split, own)
+        records[str(path.relative_to(root))] = FileRecord(bytes=path.stat().st_size, sha256=digest(path))
+    return records
 
 
 def remove_build(layout: Layout) -> None:

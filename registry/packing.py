@@ -1,7 +1,7 @@
 """Documents -> bins of a fixed number of tokens, as a pure function of (lengths, capacity, seed, epoch, method).
 
-In: how long each document is. Out: which piece of which document lies in which bin, in which order; no token is touched,
-so trainer and exporters share it. Every token of every document is in exactly one bin.
+In: how long each document is. Out: which piece of which document lies in which bin, in which order; no token is
+touched, so trainer and exporters share it. Every token of every document is in exactly one bin.
 
 "best_fit" is best-fit-decreasing: no document that fits into a bin is cut, and longer ones are cut into whole bins and
 a rest. Equal lengths and equal bins are handled together, so 10 million documents of log-normal lengths take 8 s
@@ -80,8 +80,7 @@ def pack(lengths: Int64, capacity: int, *, seed: int, epoch: int, method: Method
     """Pack documents of `lengths` [n] into bins of `capacity` tokens. Empty documents are in no bin.
 
     Raises:
-        UsageError: the capacity is not from 1 to 2**24, a length, the seed or the epoch is negative, or there is no such
-            method.
+        UsageError: the capacity is not from 1 to 2**24; a length, seed or epoch is negative; there is no such method.
     """
     lengths = np.asarray(lengths, dtype=np.int64)
     if not 1 <= capacity <= LARGEST:
@@ -147,9 +146,9 @@ def _fit(sizes: Int64, capacity: int) -> tuple[Int64, int]:
     """
     bins = np.empty(sizes.size, dtype=np.int64)
     free: dict[int, list[Int64]] = {}  # room -> bins that have it
-    rooms = opened = 0  # `rooms` has bit r where free[r] is not empty
-    values, begins = np.unique(-sizes, return_index=True)
-    for size, at, end in zip((-values).tolist(), begins.tolist(), [*begins[1:].tolist(), sizes.size], strict=True):
+    rooms = opened = at = 0  # `rooms` has bit r where free[r] is not empty
+    values, counts = np.unique(-sizes, return_counts=True)
+    for size, end in zip((-values).tolist(), np.cumsum(counts).tolist(), strict=True):
         while at < end:
             fitting = rooms >> size
             room = size + (fitting & -fitting).bit_length() - 1 if fitting else capacity

@@ -7,7 +7,6 @@ the corpus alone. A document goes to the validation split by a hash of its id, w
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -22,7 +21,7 @@ from pipelines.preflight import plan_once
 from pipelines.stages import Progress, Run, batches, slice_spec, sweep
 from pipelines.stages.refine import Unit
 from registry.ledger import ledger_schema, text_schema
-from registry.publish import replacing
+from registry.publish import digest, replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 CODE = (
     "pipelines.tokenize",
     "pipelines.stages.write",
-    "registry.shards",
+    "registry.shard",
     "registry.ledger",
     "tokenizers==",
     "pyarrow==",
@@ -185,7 +184,7 @@ class _Part:
         return {
             "outputs": [path.name for path in self.paths.values()],
             "files": {
-                name: {"path": path.name, "bytes": path.stat().st_size, "sha256": _sha256(path)}
+                name: {"path": path.name, "bytes": path.stat().st_size, "sha256": digest(path)}
                 for name, path in sorted(self.paths.items())
             },
             "shards": {
@@ -194,8 +193,3 @@ class _Part:
             "fates": [[source, fate, count] for (source, fate), count in sorted(self.fates.items())],
             "tokens": [[source, split, count] for (source, split), count in sorted(self.tokens.items())],
         }
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from registry import shards as module
+from registry import shard as module
 from registry.errors import RecordError, UsageError
 from registry.shards import Shards, ShardWriter
 
