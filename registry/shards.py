@@ -118,6 +118,10 @@ class Shards:
             start = end
         return cast("Tokens", np.concatenate(pieces)) if pieces else np.empty(0, np.uint16)
 
+    def ids(self, number: int) -> list[str]:
+        """The ids of the documents in the file ``paths[number]``."""
+        return [name for batch in self._shard(number).batches for name in batch.ids.to_pylist()]
+
     def share(self, rank: int, of: int) -> range:
         """The documents of one of `of` workers: a run of neighbours with an equal part of the tokens.
 
