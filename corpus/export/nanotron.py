@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import IO
 
+import numpy as np
+
 from corpus.export.split import FILE_TOKENS, Output, Split
 
 
@@ -26,8 +28,9 @@ def nanotron(splits: Sequence[Split]) -> Iterator[Output]:
 
 
 def _index(file: IO[bytes], split: Split, run: range) -> None:
-    ends = split.ends
-    file.write((ends[run.start + 1 : run.stop + 1] - ends[run.start]).astype("<u8").data)
+    """Ends of documents. An empty one is left out: its end, given twice, makes the reader miss the next beginning."""
+    ends = split.ends[run.start : run.stop + 1]
+    file.write(np.unique(ends[1:] - ends[0]).astype("<u8").data)
 
 
 def _metadata(file: IO[bytes], size: str, count: int) -> None:

@@ -69,7 +69,7 @@ def test_nanotron(made, tmp_path, monkeypatch):
         found = []
         for path in sorted((tmp_path / "out" / split).glob("*.ds")):
             found += cut(np.fromfile(path, dtype=dtype), np.fromfile(f"{path}.index", dtype="<u8").astype(np.int64))
-        assert found == tokens_of(rows)
+        assert found == [tokens for tokens in tokens_of(rows) if tokens]
     assert len(list((tmp_path / "out/train").glob("*.ds"))) > 2
 
 
