@@ -18,6 +18,7 @@ from pipelines.engine import Json
 from pipelines.inventory import Input
 from pipelines.stages import Run
 from pipelines.stages.write import SPLITS, tokenizer
+from pipelines.tokenize import SETTINGS
 from registry.layout import PUBLISHED, Layout
 from registry.ledger import check_identity
 from registry.manifest import FileRecord, Manifest, SourceCount
@@ -30,12 +31,15 @@ if TYPE_CHECKING:
 
 _LIBRARIES = (
     "datatrove", "fugashi", "lxml", "numba", "numpy", "pdfplumber", "pyarrow", "pypdfium2", "resiliparse", "scipy",
-    "tokenizers", "trafilatura", "unidic-lite",
+    "sentencepiece", "tokenizers", "trafilatura", "unidic-lite",
 )  # fmt: skip
 
 
-def report(run: Run, fingerprint: str, inputs: list[Input], seen: int, results: list[Json]) -> Manifest:
-    """Publish a finished build. `seen` is how many documents and failures the extract stage counted."""
+def report(run: Run, fingerprint: str, inputs: list[Input], seen: int, results: list[Json], sample: Json) -> Manifest:
+    """Publish a finished build.
+
+    `seen` is how many documents and failures the extract stage counted; `sample` is what the tokenizer lost of some.
+    """
     fates: Counter[str] = Counter()
     for result in results:
         for _, fate, count in result["fates"]:
@@ -50,7 +54,15 @@ def report(run: Run, fingerprint: str, inputs: list[Input], seen: int, results: 
             place(run.layout.stage("write") / file["path"], fresh / name)
     _copy_tokenizer(run.plan, fresh / "tokenizer")
     files = _files(results) | _index(fresh, results)
-    manifest = _manifest(run.plan, fingerprint, inputs, results, files)
+    lm = tokenizer(run.plan)
+    about = {
+        "sha256": lm.digest,
+        "vocabulary": lm.vocabulary_size,
+        "dtype": str(lm.dtype),
+        "bos": lm.bos,
+        "eos": lm.eos,
+    }
+    manifest = _manifest(run.plan, fingerprint, inputs, results, files, {**about, "sample": sample})
     run.layout.manifest.unlink(missing_ok=True)  # from here to the end of this function there is no build
     for name in PUBLISHED:
         shutil.rmtree(run.layout.root / name, ignore_errors=True)
@@ -61,17 +73,17 @@ def report(run: Run, fingerprint: str, inputs: list[Input], seen: int, results: 
 
 
 def _copy_tokenizer(plan: Plan, folder: Path) -> None:
-    """The tokenizer's JSON files, so that whoever has the shards has what made them."""
-    path = plan.place(plan.recipe.tokenize.tokenizer)
-    for file in [path] if path.is_file() else sorted(path.glob("*.json")):
+    """The tokenizer's file and the JSON files beside it, so that whoever has the shards has what made them."""
+    given, path = plan.place(plan.recipe.tokenize.tokenizer), tokenizer(plan).path
+    beside = given.glob("*.json") if given.is_dir() else map(path.with_name, SETTINGS)
+    for file in sorted({path, *(file for file in beside if file.is_file())}):
         with replacing(folder / file.name) as temporary:  # a copy: a link would let a user's edit reach the build
             shutil.copyfile(file, temporary)
 
 
 def _manifest(
-    plan: Plan, fingerprint: str, inputs: list[Input], results: list[Json], files: dict[str, FileRecord]
+    plan: Plan, fingerprint: str, inputs: list[Input], results: list[Json], files: dict[str, FileRecord], lm: Json
 ) -> Manifest:
-    lm = tokenizer(plan)
     return Manifest(
         name=plan.recipe.name,
         version=metadata.version("corpus-foundry"),
@@ -79,7 +91,7 @@ def _manifest(
         recipe=plan.recipe.model_dump(),
         profiles={kind: _limits(profile) for kind, profile in plan.profiles.items()},
         libraries={name: metadata.version(name) for name in _LIBRARIES},
-        tokenizer={"sha256": lm.digest, "vocabulary": lm.vocabulary_size, "dtype": str(lm.dtype)},
+        tokenizer=lm,
         sources={source.name: _count(source, inputs, results) for source in plan.recipe.sources},
         files=files,
     )

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     Flat = tuple[NDArray[np.uint32], NDArray[np.int64]]  # ids laid end to end, and [texts + 1] where each begins
 
+SETTINGS = ("special_tokens_map.json", "tokenizer_config.json")  # beside a tokenizer; the second one wins
 CHARACTERS_AT_ONCE = 1 << 20  # per call, so that memory does not grow with the number of texts
 
 
@@ -216,7 +217,7 @@ def _read(file: Path) -> bytes:
 def _settings(folder: Path) -> dict[str, str]:
     """The tokens named in tokenizer_config.json, or in special_tokens_map.json where it does not name them."""
     tokens = {}
-    for name in ("special_tokens_map.json", "tokenizer_config.json"):
+    for name in SETTINGS:
         file = folder / name
         if not file.is_file():
             continue
