@@ -20,7 +20,7 @@ from pipelines.engine.records import code_version, fingerprint
 from pipelines.inventory import Input, take_inventory
 from pipelines.preflight import Plan, plan
 from pipelines.report import remove_build, report
-from pipelines.stages import Run, dedup, extract, refine, write
+from pipelines.stages import Run, dedup, extract, refine, survey, write
 from registry.errors import BuildFolderError, StageError
 from registry.layout import Layout
 from registry.manifest import Manifest, read_manifest
@@ -92,9 +92,10 @@ def _build(run: Run) -> Built:
     extracted = extract.extract(run, inputs)
     refined = refine.refine(run, extracted)
     duplicates = dedup.dedup(run, refined)
-    results = write.write(run, refined, duplicates)
+    sample = survey.survey(run, refined)
+    results = write.write(run, refined, duplicates, fast=sample["fast"])
     seen = sum(piece.rows for _, _, slices in extracted for piece in slices)
-    return Built(run.layout, report(run, name, inputs, seen, results), changed=True)
+    return Built(run.layout, report(run, name, inputs, seen, results, sample["record"]), changed=True)
 
 
 def missing(made: Plan, layout: Layout) -> tuple[list[Input], list[Input]]:
@@ -105,8 +106,10 @@ def missing(made: Plan, layout: Layout) -> tuple[list[Input], list[Input]]:
 
 def _fingerprint(made: Plan, inputs: list[Input]) -> str:
     files = [[item.source, item.uri, item.sha256, item.error] for item in inputs]
-    code = code_version(*dict.fromkeys((*extract.CODE, *refine.CODE, *dedup.CODE, *write.CODE, "pipelines.report")))
-    return fingerprint(files, made.recipe.model_dump(), refine.options_key(made), write.tokenizer(made).digest, code)
+    code = code_version(
+        *dict.fromkeys((*extract.CODE, *refine.CODE, *dedup.CODE, *survey.CODE, *write.CODE, "pipelines.report"))
+    )
+    return fingerprint(files, made.recipe.model_dump(), refine.options_key(made), write.tokenizer(made).key, code)
 
 
 def _cores() -> int:

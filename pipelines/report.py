@@ -18,10 +18,12 @@ from pipelines.engine import Json
 from pipelines.inventory import Input
 from pipelines.stages import Run
 from pipelines.stages.write import SPLITS, tokenizer
+from pipelines.tokenize import SETTINGS
 from registry.layout import PUBLISHED, Layout
 from registry.ledger import check_identity
 from registry.manifest import FileRecord, Manifest, SourceCount
-from registry.publish import place, replacing
+from registry.publish import digest, place, replacing
+from registry.shards import index_shards
 
 if TYPE_CHECKING:
     from pipelines.preflight import Plan
@@ -29,18 +31,20 @@ if TYPE_CHECKING:
 
 _LIBRARIES = (
     "datatrove", "fugashi", "lxml", "numba", "numpy", "pdfplumber", "pyarrow", "pypdfium2", "resiliparse", "scipy",
-    "tokenizers", "trafilatura", "unidic-lite",
+    "sentencepiece", "tokenizers", "trafilatura", "unidic-lite",
 )  # fmt: skip
 
 
-def report(run: Run, fingerprint: str, inputs: list[Input], seen: int, results: list[Json]) -> Manifest:
-    """Publish a finished build. `seen` is how many documents and failures the extract stage counted."""
+def report(run: Run, fingerprint: str, inputs: list[Input], seen: int, results: list[Json], sample: Json) -> Manifest:
+    """Publish a finished build.
+
+    `seen` is how many documents and failures the extract stage counted; `sample` is what the tokenizer lost of some.
+    """
     fates: Counter[str] = Counter()
     for result in results:
         for _, fate, count in result["fates"]:
             fates[fate] += count
     check_identity(seen, fates)
-    manifest = _manifest(run.plan, fingerprint, inputs, results)
     fresh = run.layout.work / "publish"
     shutil.rmtree(fresh, ignore_errors=True)
     for name in (*PUBLISHED, *(f"shards/{split}" for split in SPLITS)):
@@ -49,6 +53,16 @@ def report(run: Run, fingerprint: str, inputs: list[Input], seen: int, results: 
         for name, file in result["files"].items():
             place(run.layout.stage("write") / file["path"], fresh / name)
     _copy_tokenizer(run.plan, fresh / "tokenizer")
+    files = _files(results) | _index(fresh, results)
+    lm = tokenizer(run.plan)
+    about = {
+        "sha256": lm.digest,
+        "vocabulary": lm.vocabulary_size,
+        "dtype": str(lm.dtype),
+        "bos": lm.bos,
+        "eos": lm.eos,
+    }
+    manifest = _manifest(run.plan, fingerprint, inputs, results, files, {**about, "sample": sample})
     run.layout.manifest.unlink(missing_ok=True)  # from here to the end of this function there is no build
     for name in PUBLISHED:
         shutil.rmtree(run.layout.root / name, ignore_errors=True)
@@ -59,15 +73,17 @@ def report(run: Run, fingerprint: str, inputs: list[Input], seen: int, results: 
 
 
 def _copy_tokenizer(plan: Plan, folder: Path) -> None:
-    """The tokenizer's JSON files, so that whoever has the shards has what made them."""
-    path = plan.place(plan.recipe.tokenize.tokenizer)
-    for file in [path] if path.is_file() else sorted(path.glob("*.json")):
+    """The tokenizer's file and the JSON files beside it, so that whoever has the shards has what made them."""
+    given, path = plan.place(plan.recipe.tokenize.tokenizer), tokenizer(plan).path
+    beside = given.glob("*.json") if given.is_dir() else map(path.with_name, SETTINGS)
+    for file in sorted({path, *(file for file in beside if file.is_file())}):
         with replacing(folder / file.name) as temporary:  # a copy: a link would let a user's edit reach the build
             shutil.copyfile(file, temporary)
 
 
-def _manifest(plan: Plan, fingerprint: str, inputs: list[Input], results: list[Json]) -> Manifest:
-    lm = tokenizer(plan)
+def _manifest(
+    plan: Plan, fingerprint: str, inputs: list[Input], results: list[Json], files: dict[str, FileRecord], lm: Json
+) -> Manifest:
     return Manifest(
         name=plan.recipe.name,
         version=metadata.version("corpus-foundry"),
@@ -75,9 +91,9 @@ def _manifest(plan: Plan, fingerprint: str, inputs: list[Input], results: list[J
         recipe=plan.recipe.model_dump(),
         profiles={kind: _limits(profile) for kind, profile in plan.profiles.items()},
         libraries={name: metadata.version(name) for name in _LIBRARIES},
-        tokenizer={"sha256": lm.digest, "vocabulary": lm.vocabulary_size, "dtype": str(lm.dtype)},
+        tokenizer=lm,
         sources={source.name: _count(source, inputs, results) for source in plan.recipe.sources},
-        files=_files(results),
+        files=files,
     )
 
 
@@ -114,6 +130,17 @@ def _files(results: list[Json]) -> dict[str, FileRecord]:
         for result in results
         for name, file in sorted(result["files"].items())
     }
+
+
+def _index(root: Path, results: list[Json]) -> dict[str, FileRecord]:
+    """Write the index of the shards of each split, and say so."""
+    digests = {name: file["sha256"] for result in results for name, file in result["files"].items()}
+    records = {}
+    for split in SPLITS:
+        own = {name.rpartition("/")[2]: digests[name] for name in digests if name.startswith(f"shards/{split}/")}
+        path = index_shards(root / "shards" / split, own)
+        records[str(path.relative_to(root))] = FileRecord(bytes=path.stat().st_size, sha256=digest(path))
+    return records
 
 
 def remove_build(layout: Layout) -> None:

@@ -6,6 +6,7 @@ process that dies leaves only ``.NAME.PID.tmp`` files behind, which nothing read
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -51,3 +52,9 @@ def place(source: Path, target: Path) -> None:
     except OSError:
         with replacing(target) as temporary:
             shutil.copyfile(source, temporary)
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -123,7 +123,9 @@ class Dedup(Section):
 class Tokenize(Section):
     """Stage 5: kept documents to shards."""
 
-    tokenizer: str = Field(description="Folder with a tokenizer.json, from the recipe's folder.")
+    tokenizer: str = Field(
+        description="Folder with a tokenizer.json or SentencePiece `.model`, or the file; from the recipe's folder."
+    )
     bos: bool = Field(False, description="Put the beginning-of-text token before each document.")
     eos: bool = Field(True, description="Put the end-of-text token after each document.")
     validation: float = Field(

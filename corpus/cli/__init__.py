@@ -24,6 +24,8 @@ COMMANDS = {
     "explain": "Tell what happened to one document, and why.",
     "check": "Check a recipe and everything that it names, without building.",
     "ls": "List the domains that can be built and the corpora that were.",
+    "tokenizer": "Train a tokenizer on the kept texts of a build.",
+    "export": "Write a build in the layout that another training stack reads.",
     "new": "Make the folder of a new domain that builds at once.",
 }
 _INTERRUPTED = 130

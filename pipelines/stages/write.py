@@ -7,7 +7,6 @@ the corpus alone. A document goes to the validation split by a hash of its id, w
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -21,8 +20,9 @@ from pipelines.pack import Slice, read_slices
 from pipelines.preflight import plan_once
 from pipelines.stages import Progress, Run, batches, slice_spec, sweep
 from pipelines.stages.refine import Unit
+from registry.errors import StageError
 from registry.ledger import ledger_schema, text_schema
-from registry.publish import replacing
+from registry.publish import digest, replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 CODE = (
     "pipelines.tokenize",
     "pipelines.stages.write",
-    "registry.shards",
+    "registry.shard",
     "registry.ledger",
+    "sentencepiece==",
     "tokenizers==",
     "pyarrow==",
 )
@@ -43,16 +44,20 @@ _BATCH = 256  # documents encoded, and rows written, at a time
 SPLITS = ("train", "validation")
 
 
-def write(run: Run, refined: list[tuple[Unit, Slice]], duplicates: Path) -> list[Json]:
-    """The results of all tasks, in order; each names its files (relative to the stage's folder) and counts."""
+def write(run: Run, refined: list[tuple[Unit, Slice]], duplicates: Path, *, fast: bool) -> list[Json]:
+    """The results of all tasks, in order; each names its files (relative to the stage's folder) and counts.
+
+    `fast`: fastokens encodes, because it gave the ids of `tokenizers` on a sample.
+    """
     folder = run.layout.stage("write")
-    options = [run.plan.recipe.tokenize.model_dump(), tokenizer(run.plan).digest, code_version(*CODE), duplicates.stem]
+    options = [run.plan.recipe.tokenize.model_dump(), tokenizer(run.plan).key, fast]
+    options += [code_version(*CODE), duplicates.stem]
     pieces = [((unit.key, piece), 3 * piece.size + 64 * piece.rows) for unit, piece in refined]
     tasks = []
     for number, batch in enumerate(batches(pieces)):
         name = fingerprint(options, number, [key for (key, _), _ in batch])
         slices = [slice_spec(piece) for (_, piece), _ in batch]
-        spec = {**run.recipe_spec, "number": number, "slices": slices, "duplicates": str(duplicates)}
+        spec = {**run.recipe_spec, "number": number, "slices": slices, "duplicates": str(duplicates), "fast": fast}
         tasks.append(Task(name, spec, str(folder), sum(piece["rows"] for piece in slices)))
     results = run.perform("write", f"{__name__}:task", tasks, "documents")
     sweep(folder, [task.id for task in tasks])
@@ -66,9 +71,21 @@ def _load_tokenizer(path: str) -> LanguageTokenizer:
     return LanguageTokenizer.load(Path(path))
 
 
-def tokenizer(plan: Plan) -> LanguageTokenizer:
-    """The recipe's tokenizer, loaded once per process."""
-    return _load_tokenizer(str(plan.place(plan.recipe.tokenize.tokenizer)))
+def tokenizer(plan: Plan, *, fast: bool = False) -> LanguageTokenizer:
+    """The recipe's tokenizer, loaded once per process; with `fast`, fastokens encodes."""
+    path = str(plan.place(plan.recipe.tokenize.tokenizer))
+    return _load_fast(path) if fast else _load_tokenizer(path)
+
+
+@cache
+def _load_fast(path: str) -> LanguageTokenizer:
+    from pipelines.tokenize.fast import load_fast
+
+    made = _load_tokenizer(path)
+    encoder = load_fast(made.encoder)
+    if encoder is None:
+        raise StageError("fastokens was there when this build began, and is no longer; run the same command again")
+    return made.using(encoder)
 
 
 def task(spec: Json, target: Path, progress: Progress) -> Json:
@@ -76,7 +93,7 @@ def task(spec: Json, target: Path, progress: Progress) -> Json:
     plan = plan_once(spec["recipe"], tuple(spec["changes"]))
     number = f"{spec['number']:05d}"
     with ExitStack() as stack:
-        part = _Part(plan, stack, target, number)
+        part = _Part(plan, stack, target, number, tokenizer(plan, fast=spec["fast"]))
         duplicates = _duplicates(spec["duplicates"])
         for rows in _rows([Slice(**piece) for piece in spec["slices"]]):
             part.add([_settle(row, duplicates) for row in rows])
@@ -115,12 +132,12 @@ def _settle(row: Json, duplicates: dict[str, Json]) -> Json:
 class _Part:
     """The files of one task while they are written; those that stay empty are not made."""
 
-    def __init__(self, plan: Plan, stack: ExitStack, target: Path, number: str) -> None:
+    def __init__(self, plan: Plan, stack: ExitStack, target: Path, number: str, lm: LanguageTokenizer) -> None:
         self.plan = plan
         self.stack = stack
         self.target = target
         self.number = number
-        self.tokenizer = tokenizer(plan)
+        self.tokenizer = lm
         self.paths: dict[str, Path] = {}
         self.writers: dict[str, Any] = {}
         self.fates: Counter[tuple[str, str]] = Counter()
@@ -185,7 +202,7 @@ class _Part:
         return {
             "outputs": [path.name for path in self.paths.values()],
             "files": {
-                name: {"path": path.name, "bytes": path.stat().st_size, "sha256": _sha256(path)}
+                name: {"path": path.name, "bytes": path.stat().st_size, "sha256": digest(path)}
                 for name, path in sorted(self.paths.items())
             },
             "shards": {
@@ -194,8 +211,3 @@ class _Part:
             "fates": [[source, fate, count] for (source, fate), count in sorted(self.fates.items())],
             "tokens": [[source, split, count] for (source, split), count in sorted(self.tokens.items())],
         }
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

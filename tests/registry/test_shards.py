@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import pickle
 import subprocess
 import sys
 import tempfile
@@ -14,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from registry import shards as module
+from registry import shard as module
 from registry.errors import RecordError, UsageError
-from registry.shards import Shards, ShardWriter
+from registry.shards import Shards, ShardWriter, index_shards
 
 HOUSE = Path(__file__).resolve().parents[2]
 ROWS = [("a1", "filings", [1, 2, 3]), ("b2", "教科書", []), ("c3", "news", [65535, 0]), ("d4", "news", [7])]
@@ -205,3 +206,124 @@ def test_reading_needs_pyarrow_and_numpy_alone():
     heavy = "'torch', 'pandas', 'numba', 'scipy', 'datasets', 'tokenizers', 'datatrove', 'pydantic', 'click'"
     out = subprocess.run([sys.executable, "-c", script % heavy], cwd=HOUSE, capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def many(folder, files=5, documents=7, seed=0):
+    generator = np.random.default_rng(seed)
+    for number in range(files):
+        ids = [generator.integers(0, 65536, generator.integers(0, 30)).tolist() for _ in range(documents)]
+        write(folder / f"{number:03}.arrow", [(f"{number}-{i}", "s", row) for i, row in enumerate(ids)])
+    return folder
+
+
+def test_with_an_index_the_same_is_read_and_shards_are_opened_when_asked_for(tmp_path):
+    plainly = plain(Shards(many(tmp_path)))
+    index_shards(tmp_path)
+    shards = Shards(tmp_path)
+    assert shards._opened == {}
+    assert shards[10].id == "1-3"
+    assert list(shards._opened) == [1]
+    assert plain(shards) == plainly
+    assert shards.lengths.tolist() == [len(ids) for _, _, ids in plainly]
+    assert [name for number in range(5) for name in shards.ids(number)] == [name for name, _, _ in plainly]
+    shards.verify()
+
+
+def test_the_index_is_the_same_for_the_same_shards_and_is_no_shard(tmp_path):
+    first = index_shards(many(tmp_path / "a")).read_bytes()
+    assert index_shards(many(tmp_path / "b")).read_bytes() == first
+    assert len(Shards(tmp_path / "a").paths) == 5
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda folder: (folder / "002.arrow").unlink(), "002.arrow is missing"),
+        (lambda folder: write(folder / "009.arrow"), "009.arrow is not in it"),
+        (lambda folder: write(folder / "001.arrow"), "001.arrow has another size"),
+        (lambda folder: (folder / "shards.index").write_bytes(b"x" * 200), "damaged"),
+        (lambda folder: (folder / "shards.index").write_bytes(b""), "damaged"),
+    ],
+)
+def test_an_index_that_is_wrong_is_refused(tmp_path, change, message):
+    index_shards(many(tmp_path))
+    change(tmp_path)
+    with pytest.raises(RecordError, match=message):
+        Shards(tmp_path)
+    (tmp_path / "shards.index").unlink()
+    assert len(Shards(tmp_path)) > 0
+
+
+def test_an_index_that_is_damaged_anywhere_is_refused_or_harmless(tmp_path):
+    path = index_shards(many(tmp_path))
+    whole, documents = path.read_bytes(), plain(Shards(tmp_path))
+    generator = np.random.default_rng(2)
+    for place in generator.integers(0, len(whole), 300):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << int(generator.integers(0, 8))
+        path.write_bytes(damaged)
+        with contextlib.suppress(RecordError):
+            assert plain(Shards(tmp_path)) == documents
+
+
+def test_one_changed_bit_is_found_by_its_digest(tmp_path):
+    index_shards(many(tmp_path))
+    path = tmp_path / "003.arrow"
+    content = bytearray(path.read_bytes())
+    place = content.index(Shards(tmp_path).input_ids(3 * 7 + 5).tobytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(RecordError, match=r"003\.arrow.*digest"):
+        Shards(tmp_path).verify()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_a_window_is_what_stands_there(tmp_path_factory, data):
+    folder = tmp_path_factory.getbasetemp() / "windows"
+    if not folder.exists():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(module, "BATCH_ROWS", 3)
+            index_shards(many(folder))
+    shards = Shards(folder)
+    flat = np.concatenate([row.input_ids for row in shards])
+    start = data.draw(st.integers(0, flat.size))
+    stop = data.draw(st.integers(start, flat.size))
+    assert shards.window(start, stop).tolist() == flat[start:stop].tolist()
+    with pytest.raises(IndexError):
+        shards.window(start, flat.size + 1)
+
+
+def test_a_window_inside_a_batch_is_a_view(tmp_path):
+    shards = Shards(many(tmp_path))
+    assert np.shares_memory(shards.window(0, 8), shards.window(4, 12))
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 50])
+def test_workers_share_all_documents_evenly(tmp_path, workers):
+    shards = Shards(many(tmp_path))
+    shares = [shards.share(rank, workers) for rank in range(workers)]
+    assert [i for share in shares for i in share] == list(range(len(shards)))
+    sizes = [sum(shards.lengths[share.start : share.stop]) for share in shares]
+    assert max(sizes) <= shards.tokens / workers + shards.lengths.max()
+    with pytest.raises(IndexError):
+        shards.share(workers, workers)
+
+
+def test_shards_go_to_other_processes_by_name(tmp_path):
+    shards = Shards(many(tmp_path))
+    sent = pickle.dumps(shards)
+    assert len(sent) < 500
+    assert plain(pickle.loads(sent)) == plain(shards)
+
+
+def test_a_document_of_ten_million_tokens(tmp_path):
+    long = np.arange(10_000_000) % 65536
+    with ShardWriter(tmp_path / "0.arrow", dtype="uint16") as writer:
+        writer.write("a", "s", np.array([1]))
+        writer.write("b", "s", long)
+        writer.write("c", "s", np.array([2]))
+    index_shards(tmp_path)
+    shards = Shards(tmp_path)
+    assert np.array_equal(shards.input_ids(1), long)
+    assert shards.window(10_000_000, 10_000_002).tolist() == [long[-1], 2]
