@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from pipelines.quality import encoding, lexicon, lines, markers, repetition, script
 from pipelines.quality.profiles import Limit, Profile, load_profile
-from pipelines.quality.text import Script, Text
+from pipelines.quality.alphabet import Script
+from pipelines.quality.text import Text
 
 __all__ = [
     "Limit",
