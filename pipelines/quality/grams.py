@@ -13,12 +13,12 @@ from numba import types
 
 from pipelines.dedup.kernel import kernel, vector
 
-_FREE = np.int64(-1)
+_FREE = np.int32(-1)
 _SPREAD = np.uint64(0xD6E8FEB86659FD93)
 _HALF = np.uint64(32)
 
 _u64 = vector(types.uint64)
-_table = types.Tuple([types.int64, vector(types.int64, writable=True), vector(types.int64, writable=True)])  # type: ignore[no-untyped-call]
+_table = types.Tuple([types.int64, vector(types.int32, writable=True), vector(types.int32, writable=True)])  # type: ignore[no-untyped-call]
 
 
 @kernel(_table, _u64)
@@ -27,17 +27,16 @@ def number(keys: Any) -> Any:
     size = 16
     while size < 2 * keys.size:
         size *= 2
-    slots = np.full(size, _FREE)
-    numbers, counts = np.empty(keys.size, np.int64), np.zeros(keys.size, np.int64)
-    firsts = np.empty(keys.size, np.int64)
+    slots, known = np.full(size, _FREE), np.empty(size, np.uint64)
+    numbers, counts = np.empty(keys.size, np.int32), np.zeros(keys.size, np.int32)
     found = 0
     for i in range(keys.size):
         mixed = keys[i] * _SPREAD
         slot = np.int64((mixed ^ (mixed >> _HALF)) & np.uint64(size - 1))
-        while slots[slot] != _FREE and keys[firsts[slots[slot]]] != keys[i]:
+        while slots[slot] != _FREE and known[slot] != keys[i]:
             slot = (slot + 1) & (size - 1)
         if slots[slot] == _FREE:
-            slots[slot], firsts[found] = found, i
+            slots[slot], known[slot] = found, keys[i]
             found += 1
         numbers[i] = slots[slot]
         counts[slots[slot]] += 1

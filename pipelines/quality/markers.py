@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipelines.quality import alphabet
-from pipelines.quality.phrases import listed, openings
+from pipelines.quality.phrases import listed, opening_table
 from pipelines.quality.text import Text
 from registry.names import rule
 
@@ -52,4 +52,4 @@ def _is_menu(line: str) -> bool:
 
 @cache
 def _openings() -> NDArray[np.bool_]:
-    return openings(listed("navigation"))
+    return opening_table(listed("navigation"))

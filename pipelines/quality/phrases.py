@@ -24,25 +24,18 @@ COUNTED = ("advertising", "unwanted")
 
 def found(doc: Text) -> dict[str, Counter[str]]:
     """By list, how often each of its phrases stands in `doc`; of phrases that begin alike, the longest counts."""
+    from pipelines.quality.scan import find_openings
+
     counts: dict[str, Counter[str]] = {name: Counter() for name in COUNTED}
     phrases, openings = _phrases()
-    start, end = doc.tokens.start, doc.tokens.end
-    if not len(start):
-        return counts
-    following = doc.codes[np.minimum(start + 1, len(doc.codes) - 1)]
-    text = doc.text
-    for place in start[openings[key(doc.codes[start], following)]].tolist():
+    text, end = doc.text, doc.tokens.end
+    for place in find_openings(doc.codes, doc.tokens.start, openings).tolist():
         for name, phrase in phrases.get(text[place : place + 2], ()):
             stop = place + len(phrase)
             if text.startswith(phrase, place) and end[min(np.searchsorted(end, stop), len(end) - 1)] == stop:
                 counts[name][phrase] += 1
                 break
     return counts
-
-
-def key(first: NDArray[np.uint32], second: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """(n,) below 2**16, of each two characters in a row."""
-    return (first * np.uint32(31) + second) & np.uint32(0xFFFF)
 
 
 @cache
@@ -52,12 +45,10 @@ def listed(name: str) -> frozenset[str]:
     return frozenset(line.strip() for line in lines if line.strip() and not line.startswith("#"))
 
 
-def openings(phrases: frozenset[str]) -> NDArray[np.bool_]:
-    """(2**16,) whether a phrase begins with two characters of this `key`; the second one is 0 where there is none."""
+def opening_table(phrases: frozenset[str]) -> NDArray[np.bool_]:
+    """(2**16,) whether a phrase begins with two characters of this hash, as the kernels of quality/scan.py make it."""
     known = np.zeros(1 << 16, bool)
-    first = np.array([ord(phrase[0]) for phrase in phrases], np.uint32)
-    second = np.array([ord(phrase[1]) if len(phrase) > 1 else 0 for phrase in phrases], np.uint32)
-    known[key(first, second)] = True
+    known[[(ord(phrase[0]) * 31 + ord((phrase + "\0")[1])) & 0xFFFF for phrase in phrases]] = True
     return known
 
 
@@ -68,4 +59,4 @@ def _phrases() -> tuple[dict[str, list[tuple[str, str]]], NDArray[np.bool_]]:
     pairs = [(name, phrase) for name in COUNTED for phrase in listed(name)]
     for name, phrase in sorted(pairs, key=lambda pair: (-len(pair[1]), pair)):
         by_opening.setdefault(phrase[:2], []).append((name, phrase))
-    return by_opening, openings(frozenset(phrase for _, phrase in pairs))
+    return by_opening, opening_table(frozenset(phrase for _, phrase in pairs))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
+    from zstandard import ZstdCompressor
 
 _FEW = 50  # characters or words below which shares of repetition say nothing
 _RUN = 8  # place in Text.scripts
-_BLOCK = 1 << 16  # characters
 
 
 @rule
@@ -65,8 +66,9 @@ for _n in range(2, 5):
 @rule
 def distinct_words(doc: Text, *, within: int = 1000) -> float:
     """Share of distinct ones among the first `within` Japanese words of prose; it falls with length, so a window."""
-    words = doc.word_hashes[doc.japanese[doc.prose_words]][:within]
-    return len(np.unique(words)) / len(words) if len(words) >= _FEW else 1.0
+    words = np.flatnonzero(doc.japanese & doc.prose_words)[:within]
+    hashes = doc.hashes(doc.tokens.start[words], doc.tokens.end[words])
+    return len(set(hashes.tolist())) / len(words) if len(words) >= _FEW else 1.0
 
 
 @rule
@@ -78,10 +80,15 @@ def longest_run(doc: Text) -> float:
 @rule
 def compression_ratio(doc: Text) -> float:
     """Bytes of the text after Zstandard over before: 0.4 for prose, below 0.1 for machine repetition, 1 for nothing."""
-    import zstandard
-
     data = doc.text.encode("utf-8", "surrogatepass")
-    return len(zstandard.ZstdCompressor(level=1).compress(data)) / len(data) if data else 1.0
+    return len(_compressor().compress(data)) / len(data) if data else 1.0
+
+
+@cache
+def _compressor() -> ZstdCompressor:
+    from zstandard import ZstdCompressor
+
+    return ZstdCompressor(level=1)
 
 
 def _repeated_spans(doc: Text, table: NDArray[np.int32], least: int) -> float:

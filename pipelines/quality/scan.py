@@ -22,7 +22,7 @@ _out = {kind: vector(kind, writable=True) for kind in (types.uint8, types.int32,
 
 LAST = np.uint32(alphabet.SIZE - 1)  # all characters from here on are kanji
 # numba reads plain numbers, no enumerations
-BLANK, HIRAGANA, KANJI, LATIN = map(int, (Script.BLANK, Script.HIRAGANA, Script.KANJI, Script.LATIN))
+_SYMBOL, BLANK, HIRAGANA, KATAKANA, KANJI, LATIN, _NUMBER, _FOREIGN = map(int, Script)
 DASH, SEPARATOR, STOP, CLOSER, ENDER, AFTER, TRACE, POINT, RARE, BAD = map(int, Trait)
 PROSE, TABLE, CODE, RULED = range(4)  # the form of a line
 
@@ -33,7 +33,7 @@ def count_characters(codes: Any, scripts: Any, traits: Any) -> Any:
     script = np.empty(codes.size, np.uint8)
     counts = np.zeros(12, np.int64)
     longest = run = rare = bad = suspects = 0
-    last = before = np.uint32(0)
+    last = np.uint32(0)
     for i in range(codes.size):
         code = codes[i]
         place = min(code, LAST)
@@ -44,9 +44,10 @@ def count_characters(codes: Any, scripts: Any, traits: Any) -> Any:
         longest = max(longest, run)
         rare += trait & RARE != 0
         bad += trait & BAD != 0
-        # ・コ・ア is EUC-JP read as Shift_JIS; a single ・ is a list.
-        suspects += trait & TRACE != 0 or (trait & POINT != 0 and traits[min(before, LAST)] & POINT != 0)
-        before, last = last, code
+        suspects += trait & TRACE != 0
+        if trait & POINT and i >= 2 and script[i - 1] == KATAKANA:  # ・コ・ア is EUC-JP read as Shift_JIS
+            suspects += traits[min(codes[i - 2], LAST)] & POINT != 0
+        last = code
     counts[8], counts[9], counts[10], counts[11] = longest, rare, bad, suspects
     return script, counts
 
@@ -174,3 +175,16 @@ def find_menus(codes: Any, script: Any, traits: Any, lines: Any, openings: Any) 
             inside = not apart
         could[line] = 2 * likely > items
     return could
+
+
+@kernel(_out[types.int64], _u32, _i32, _bool)
+def find_openings(codes: Any, start: Any, openings: Any) -> Any:
+    """The first characters of the words at which, by their first two characters, a phrase could begin."""
+    found = np.empty(start.size, np.int64)
+    count = 0
+    for i in range(start.size):
+        following = codes[start[i] + 1] if start[i] + 1 < codes.size else np.uint32(0)
+        if openings[(codes[start[i]] * np.uint32(31) + following) & np.uint32(0xFFFF)]:
+            found[count] = start[i]
+            count += 1
+    return found[:count].copy()
