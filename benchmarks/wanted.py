@@ -34,12 +34,17 @@ FILES = {
 KINDS = (*FILES, "record")
 
 
-def wanted(folder: Path, *, one_in: int = 1) -> dict[str, list[str]]:
-    """Texts by kind, `one_in` of so many files each; sentences of chABSA are the records."""
+def wanted(folder: Path, *, one_in: int = 1, first: int = -1) -> dict[str, list[str]]:
+    """Texts by kind, `one_in` of so many files each, from the `first` on (default: the last of these).
+
+    Sentences of chABSA are the records. Files with odd numbers are not what the tables of quality/pairs.py come from.
+    """
+    first = first % one_in
     texts = {
-        kind: [text for file in _files(folder, kind)[::one_in] for text in extracted(file, kind)] for kind in FILES
+        kind: [text for file in _files(folder, kind)[first::one_in] for text in extracted(file, kind)]
+        for kind in FILES
     }
-    annotated = sorted(folder.glob("chabsa/*.json"))[::one_in]
+    annotated = sorted(folder.glob("chabsa/*.json"))[first::one_in]
     texts["record"] = [s["sentence"] for file in annotated for s in json.loads(file.read_bytes())["sentences"]]
     return texts
 
@@ -107,8 +112,8 @@ def _alike() -> dict[str, str]:
 
 @cache
 def _kanji() -> list[str]:
-    """The 6,355 kanji of JIS X 0208: what recognition chooses among."""
-    cells = bytes(byte for row in range(0xB0, 0xF5) for cell in range(0xA1, 0xFF) for byte in (row, cell))
+    """The 2,965 kanji of JIS X 0208 level 1: what recognition chooses among."""
+    cells = bytes(byte for row in range(0xB0, 0xD0) for cell in range(0xA1, 0xFF) for byte in (row, cell))
     return list(cells.decode("euc_jp", "ignore"))
 
 

@@ -149,6 +149,14 @@ class Text:
         """By list of words/, how often each of its phrases occurs."""
         return found(self)
 
+    @cached_property
+    def pairs(self) -> list[int]:
+        """How many pairs of characters there are, how many are strange, and both of pairs of kana."""
+        from pipelines.quality.pairs import count_pairs, tables
+
+        counts: list[int] = count_pairs(self.codes, self.script, *tables()).tolist()
+        return counts
+
     def hashes(self, start: NDArray[np.int32], end: NDArray[np.int32]) -> NDArray[np.uint64]:
         """(n,) a hash of each of the n strings ``text[start:end]``, without making the strings."""
         hashes: NDArray[np.uint64] = _scan().hash_spans(
