@@ -13,9 +13,15 @@ import re
 import unicodedata
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pipelines.survey import Need
 
 _CJK = (
     r"\u3001-\u3007\u300c-\u3011\u3041-\u3096\u309d-\u309f\u30a1-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uff08\uff09\uff0c\uff0e"
@@ -33,6 +39,7 @@ _STACKED = re.compile(r"([\u0300-\u036f\u3099\u309a]{30})[\u0300-\u036f\u3099\u3
 _VOICED = re.compile(r"[\u3041-\u30ff][\u3099\u309a\u309b\u309c]")
 _ACCENTED = re.compile(r"[A-Za-z\u00c0-\u024f][\u0300-\u036f]+")
 _TRAILING = re.compile(r"(?<![ \t\u3000])[ \t\u3000]+$", re.MULTILINE)  # anchored on the left too: linear on long gaps
+_ENDS = re.compile(r"[ \t\u3000](?:\n|\Z)")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _CJK_SPACE = re.compile(rf"(?<=[{_CJK}])(?:(?<![{_NUMERALS}]) +(?=[{_CJK}])| +(?=[{_CJK}])(?![{_NUMERALS}]))")
 _LATIN_SPACE = re.compile(rf"(?<=[{_CJK}]) +(?=[A-Za-z0-9])|(?<=[A-Za-z0-9%]) +(?=[{_CJK}])")
@@ -66,25 +73,66 @@ def normalize(
         kutoten: ``majority`` writes ，． as 、。 where they outnumber those; never between letters or digits.
         join_lines: joins the lines of hard-wrapped prose.
     """
-    text = _characters(_visible(text), expand=symbols == "expand", half=width == "half")
+    from pipelines.survey import Need, survey
+
+    expand, half = symbols == "expand", width == "half"
+    needs = survey(text, _table(expand, half))
+    text = _characters(_visible(text, needs), needs, expand=expand, half=half)
     if kutoten == "majority":
         text = _kutoten(text)
-    text = _lines(_TRAILING.sub("", text), spaces == "close", latin_spaces == "close", join_lines)
+    if _ENDS.search(text):
+        text = _TRAILING.sub("", text)
+    if join_lines or latin_spaces == "close" or (spaces == "close" and needs & ~Need.CJK):
+        text = _lines(text, spaces == "close", latin_spaces == "close", join_lines)
     return _BLANK_LINES.sub("\n\n", text).strip("\n")
 
 
-def _visible(text: str) -> str:
+def _visible(text: str, needs: Need) -> str:
     """`text` with plain line ends and spaces, and without what no reader can see."""
-    text = _SURROGATE.sub("\ufffd", _NEWLINE.sub("\n", text))
-    return _INVISIBLE.sub("", _SPACE.sub(" ", text))
+    from pipelines.survey import Need
+
+    if needs & Need.LINE_END:
+        text = _NEWLINE.sub("\n", text)
+    if needs & Need.SPACE:
+        text = _SPACE.sub(" ", text)
+    if needs & Need.INVISIBLE:
+        text = _INVISIBLE.sub("", _SURROGATE.sub("\ufffd", text))
+    return text
 
 
-def _characters(text: str, *, expand: bool, half: bool) -> str:
-    pattern, table = _mapping(expand, half)
-    text = pattern.sub(lambda match: table.get(match[0], match[0]), text)
-    text = _STACKED.sub(r"\1", text)  # Unicode's stream-safe limit; composing longer runs takes quadratic time
-    text = _VOICED.sub(lambda match: _voiced(match[0]), text)
-    return _ACCENTED.sub(lambda match: unicodedata.normalize("NFC", match[0]), text)
+def _characters(text: str, needs: Need, *, expand: bool, half: bool) -> str:
+    from pipelines.survey import Need
+
+    if needs & Need.MAPPED:
+        pattern, table = _mapping(expand, half)
+        text = pattern.sub(lambda match: table.get(match[0], match[0]), text)
+    if needs & (Need.MARK | Need.MAPPED):
+        text = _STACKED.sub(r"\1", text)  # Unicode's stream-safe limit; composing longer runs takes quadratic time
+        text = _VOICED.sub(lambda match: _voiced(match[0]), text)
+        text = _ACCENTED.sub(lambda match: unicodedata.normalize("NFC", match[0]), text)
+    return text
+
+
+@cache
+def _table(expand: bool, half: bool) -> NDArray[np.uint8]:
+    """What each code point asks for: a `Need`."""
+    import numpy as np
+
+    from pipelines.survey import Need
+
+    patterns = {
+        Need.LINE_END: _NEWLINE,
+        Need.SPACE: _SPACE,
+        Need.INVISIBLE: re.compile(f"{_INVISIBLE.pattern}|{_SURROGATE.pattern}"),
+        Need.MAPPED: _mapping(expand, half)[0],
+        Need.MARK: re.compile(r"[\u0300-\u036f\u3099-\u309c]"),
+        Need.CJK: re.compile(f"[{_CJK}]"),
+    }
+    everything = "".join(map(chr, range(0x110000)))
+    table = np.zeros(0x110000, np.uint8)
+    for need, pattern in patterns.items():
+        table[[match.start() for match in pattern.finditer(everything)]] |= np.uint8(need)
+    return table
 
 
 def _voiced(pair: str) -> str:

@@ -4,9 +4,10 @@ In: normalised text. Out: the text with 〈電話番号〉 and the like in the p
 it, and how many of each type there were. The value itself goes nowhere else.
 
 Digits alone prove nothing: 1 in 11 numbers of 12 digits has the check digit of an individual number, 1 in 10 that of a
-card. So numbers with thousands separators or units are never touched, and plain runs of digits only where a label says
-what they are: without it, 419 amounts in 12 EDINET CSV files would have been masked as individual numbers. Patterns
-are data, in privacy.yaml; what a checksum or an address range decides is code, here.
+card. So a number counts where a label says what it is, or where it stands free in prose: between kana, spaces and
+punctuation, with no amount and no other name of a number before it. In tables only a label counts, in the row or the
+head of the column: without this, 419 amounts in 12 EDINET CSV files would have been masked as individual numbers.
+Patterns are data, in privacy.yaml; what a checksum or an address range decides is code, here.
 """
 
 from __future__ import annotations
@@ -23,14 +24,17 @@ import yaml
 from registry.ledger import Cut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _FOLD = (
     {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {ord(dash): "-" for dash in "‐‑‒–—―−－"} | {0x3000: " "}
 )
-_UNFOLDED = re.compile("[！-～‐-―−\u3000]")
 _BEFORE, _AFTER = 40, 20  # characters within which a label counts
+_NEAR = 12  # characters before a number within which an amount or another name of a number is its own
 _LINE = 4096  # characters of a line that are looked at, so that a file without line ends takes no quadratic time
+_FREE_BEFORE = re.compile(r"(?:^|[ぁ-ん\s、。「『（(\[:：;・…〉※/=!?])\Z")
+_FREE_AFTER = re.compile(r"$|[ぁ-ん\s、。」』）)\]・〈,;/!?]")
+_CROWDED = 0.3  # share of digits around a number from which it stands in a flattened table
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +55,11 @@ class Kind:
     pattern: re.Pattern[str]
     check: Callable[[str], bool]
     label: tuple[str, ...]
-    label_needed: str  # "always", "tables", or "" for never
+    label_needed: Literal["", "always", "tables", "unless_free"]
     keep: bool
     officers: bool
     beside: tuple[str, ...]
-    needs: str
+    lines: int  # the `Suspicion`s of lines that it is looked for in; 0: in all
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,47 +101,115 @@ def _masked(text: str, found: list[_Found], counts: dict[str, int]) -> Masked:
 
 def _find(text: str, officers: bool) -> list[_Found]:
     """Every piece of personal data in `text`, in order, without overlaps."""
-    folded = _UNFOLDED.sub(lambda match: str(match[0]).translate(_FOLD), text)
-    taken = bytearray(len(text))
+    from pipelines.suspects import suspects
+
+    lines = suspects(text)
+    if officers:
+        lines = [[start, end, -1] for start, end in _spans(text)]
+    found: list[_Found] = []
+    for start, end, suspicion in lines:
+        found += _find_in(_Line(text, start, text[start:end].translate(_FOLD)), suspicion, officers)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One line, its signs, letters and digits half-width, and where it stands."""
+
+    text: str
+    start: int
+    folded: str
+
+    def around(self, start: int, end: int, before: int, after: int) -> str:
+        """What stands around a span of the line, so many characters before and after at most."""
+        return self.folded[max(start - before, 0) : end + after]
+
+    def column_head(self, place: int) -> str:
+        """In a Markdown table, the head of the column that `place` stands in; else nothing."""
+        column = self.folded.count("|", 0, place)
+        first, at = "", self.start
+        while column and at > 0:
+            begin = self.text.rfind("\n", 0, at - 1) + 1
+            row = self.text[begin : at - 1]
+            if not row.startswith("|"):
+                break
+            first, at = row, begin
+        cells = first[:_LINE].split("|")
+        return cells[column] if column < len(cells) else ""
+
+
+def _spans(text: str) -> Iterator[tuple[int, int]]:
+    return (match.span() for match in re.finditer(r"[^\n]+", text))
+
+
+def _find_in(line: _Line, suspicion: int, officers: bool) -> list[_Found]:
+    taken = bytearray(len(line.folded))
     found: list[_Found] = []
     for kind in _kinds():
-        if (kind.officers and not officers) or kind.needs not in folded:
+        if (kind.officers and not officers) or (kind.lines and not kind.lines & suspicion):
             continue
         group = "value" if "value" in kind.pattern.groupindex else 0
-        for match in kind.pattern.finditer(folded):
+        for match in kind.pattern.finditer(line.folded):
             start, end = match.span(group)
-            if not any(taken[start:end]) and _is_meant(kind, folded, start, end):
+            if not any(taken[start:end]) and _is_meant(kind, line, start, end):
                 taken[start:end] = b"\1" * (end - start)
-                found.append(_Found(start, end, kind))
+                found.append(_Found(line.start + start, line.start + end, kind))
     return sorted(found, key=lambda item: item.start)
 
 
-def _is_meant(kind: Kind, text: str, start: int, end: int) -> bool:
-    """Whether the checksum holds and the surroundings allow ``text[start:end]`` to be what it looks like."""
-    if not kind.check(text[start:end]):
+def _is_meant(kind: Kind, line: _Line, start: int, end: int) -> bool:
+    """Whether the checksum holds and the surroundings allow the span to be what it looks like."""
+    if not kind.check(line.folded[start:end]):
         return False
-    if kind.beside and not _is_beside(kind, _on_line(text, start, end, _LINE, _LINE)):
+    if kind.beside and not _is_beside(kind, line.around(start, end, _LINE, _LINE)):
         return False
-    if kind.label_needed == "always" or (kind.label_needed == "tables" and _in_table(text, start)):
-        near = _on_line(text, start, end, _BEFORE, _AFTER)
-        return any(label in near for label in kind.label)
-    return True
+    table = line.folded.startswith("|") or "\t" in line.around(start, end, _LINE, _LINE)
+    match kind.label_needed:
+        case "always":
+            needed = True
+        case "tables":
+            needed = table
+        case "unless_free":
+            needed = table or not _stands_free(line, start, end)
+        case _:
+            needed = False
+    return not needed or _has_label(kind, line, start, end)
 
 
-def _on_line(text: str, start: int, end: int, before: int, after: int) -> str:
-    """What stands around ``text[start:end]`` on its line, so many characters before and after at most."""
-    left = text[max(start - before, 0) : start].rpartition("\n")[2]
-    return left + text[start:end] + text[end : end + after].partition("\n")[0]
+def _has_label(kind: Kind, line: _Line, start: int, end: int) -> bool:
+    near = line.around(start, end, _BEFORE, _AFTER)
+    if any(label in near for label in kind.label):
+        return True
+    head = line.column_head(start) if line.folded.startswith("|") else ""
+    return any(label in head for label in kind.label)
 
 
-def _in_table(text: str, start: int) -> bool:
-    return text[max(start - _LINE, 0) : start].rpartition("\n")[2].startswith("|")
+def _stands_free(line: _Line, start: int, end: int) -> bool:
+    """Whether a number is a word of its own in prose, and neither an amount nor said to be another number."""
+    before, after = line.folded[max(start - _BEFORE, 0) : start], line.folded[end : end + _BEFORE]
+    if not _FREE_BEFORE.search(before) or not _FREE_AFTER.match(after):
+        return False
+    near = before[-_NEAR:]
+    if _amounts().search(near) or _other_labels().search(near) or line.folded.endswith("000", start, end):
+        return False
+    around = before + after
+    return sum(map(str.isdigit, around)) <= _CROWDED * max(len(around), _BEFORE)
 
 
 def _is_beside(kind: Kind, line: str) -> bool:
     """Whether `line` holds one of the types that `kind` asks for, plain or masked before."""
     others = [other for other in _kinds() if other.type in kind.beside]
     return any(other.placeholder in line or other.pattern.search(line) for other in others)
+
+
+@cache
+def _amounts() -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, _data()["amounts"])))
+
+
+@cache
+def _other_labels() -> re.Pattern[str]:
+    return re.compile(rf"(?:{_data()['other_labels']})[^0-9]{{0,4}}$")
 
 
 @cache
@@ -154,6 +226,8 @@ def _kinds() -> tuple[Kind, ...]:
 
 
 def _kind(name: str, entry: dict[str, Any], prefectures: str) -> Kind:
+    from pipelines.suspects import Suspicion
+
     return Kind(
         type=entry.get("type", name),
         placeholder=entry["placeholder"],
@@ -164,7 +238,7 @@ def _kind(name: str, entry: dict[str, Any], prefectures: str) -> Kind:
         keep=entry.get("keep", False),
         officers=entry.get("officers", False),
         beside=tuple(entry.get("beside", ())),
-        needs=entry.get("needs", ""),
+        lines=0 if "any" in entry["lines"] else sum(Suspicion[line.upper()] for line in entry["lines"]),
     )
 
 

@@ -6,10 +6,8 @@ says nothing about a line of ten words. Without this, the limits that fit long f
 
 from __future__ import annotations
 
-import numpy as np
-
-from pipelines.quality.text import Script, Text
-from pipelines.words import Pos
+from pipelines.quality.alphabet import Script
+from pipelines.quality.text import Text
 from registry.names import rule
 
 FEW = 50  # words or kanji
@@ -18,40 +16,34 @@ FEW = 50  # words or kanji
 @rule
 def unknown_ratio(doc: Text) -> float:
     """Share of the words in Japanese script that the dictionary does not know."""
-    return doc.unknown / max(int(np.count_nonzero(doc.japanese)), FEW)
+    return doc.counted.unknown / max(doc.counted.japanese, FEW)
 
 
 @rule
 def lone_kanji(doc: Text) -> float:
     """Share of the kanji that are a word by themselves: 0.2 to 0.4 in Japanese, 0.8 once characters are shuffled."""
-    kanji = doc.script[doc.tokens.start] == Script.KANJI
-    lone = np.count_nonzero(kanji & (doc.tokens.end - doc.tokens.start == 1))
-    return float(lone) / max(doc.scripts[Script.KANJI], FEW)
+    return doc.counted.lone_kanji / max(doc.scripts[Script.KANJI], FEW)
 
 
 @rule
 def mean_word(doc: Text) -> float:
     """Mean length in characters of the words in Japanese script."""
-    lengths = (doc.tokens.end - doc.tokens.start)[doc.japanese]
-    return float(lengths.mean()) if len(lengths) else 0.0
+    return doc.counted.japanese_characters / max(doc.counted.japanese, 1)
 
 
 @rule
 def function_words(doc: Text) -> float:
     """Share of particles and auxiliaries among the Japanese words of prose, which make sentences of words."""
-    pos = doc.tokens.pos[doc.japanese & doc.prose_words]
-    return float(np.count_nonzero((pos == Pos.PARTICLE) | (pos == Pos.AUXILIARY))) / max(len(pos), 1)
+    return doc.counted.function / max(doc.counted.japanese_prose, 1)
 
 
 @rule
 def noun_ratio(doc: Text) -> float:
     """Share of nouns and names among the Japanese words of prose."""
-    pos = doc.tokens.pos[doc.japanese & doc.prose_words]
-    return float(np.count_nonzero((pos == Pos.NOUN) | (pos == Pos.NAME))) / max(len(pos), FEW)
+    return doc.counted.nouns / max(doc.counted.japanese_prose, FEW)
 
 
 @rule
 def symbol_words(doc: Text) -> float:
     """Share of symbols and punctuation among the words of prose."""
-    pos = doc.tokens.pos[doc.prose_words]
-    return float(np.count_nonzero(pos >= Pos.SYMBOL)) / max(len(pos), 1)
+    return doc.counted.symbols / max(doc.counted.prose, 1)

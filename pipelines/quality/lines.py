@@ -10,7 +10,6 @@ from pipelines.quality.text import Text
 from pipelines.words import Pos
 from registry.names import rule
 
-_ENDED = re.compile(r"[。！？!?．.](?:[」』）)\]”\"]|\s)*$")
 _BULLET = re.compile(r"(?:[-*+・●○■□◆◇▶►※]|\d{1,3}[.)．）])\s*")
 _TITLE = 20  # characters; a title or heading of fewer may well end in a particle
 _ELLIPSIS = ("…", "...", "・・・", "。。。", "続きを読む", "もっと見る")
@@ -19,58 +18,67 @@ _ELLIPSIS = ("…", "...", "・・・", "。。。", "続きを読む", "もっ�
 @rule
 def sentence_count(doc: Text) -> float:
     """How many sentences end in a full stop, question or exclamation mark."""
-    return float(sum(1 for sentence in doc.sentences if _ENDED.search(sentence)))
+    return float(doc.sentence_table[:, 2].sum())
 
 
 @rule
 def sentence_share(doc: Text) -> float:
     """Share of the characters of prose that stand in sentences which end. 0 in menus and lists of keywords."""
-    ended = sum(len(sentence) for sentence in doc.sentences if _ENDED.search(sentence))
-    return min(ended / max(sum(map(len, doc.prose)), 1), 1.0)
+    start, end, ended = doc.sentence_table.T
+    return min(float(((end - start) * ended).sum()) / max(doc.prose_size, 1), 1.0)
 
 
 @rule
 def mean_sentence(doc: Text) -> float:
     """Mean length of a sentence in characters."""
-    return sum(map(len, doc.sentences)) / max(len(doc.sentences), 1)
+    start, end, _ = doc.sentence_table.T
+    return float((end - start).sum()) / max(len(start), 1)
 
 
 @rule
 def longest_sentence(doc: Text) -> float:
     """Length of the longest sentence in characters."""
-    return float(max(map(len, doc.sentences), default=0))
+    start, end, _ = doc.sentence_table.T
+    return float((end - start).max(initial=0))
 
 
 @rule
 def mean_line(doc: Text) -> float:
     """Mean length of a line of prose in characters."""
-    return sum(map(len, doc.prose)) / max(len(doc.prose), 1)
+    return doc.prose_size / max(len(doc.prose_table), 1)
 
 
 @rule
 def short_lines(doc: Text, *, shorter_than: int = 10) -> float:
     """Share of the lines of prose that have fewer characters than `shorter_than`."""
-    return sum(1 for line in doc.prose if len(line) < shorter_than) / max(len(doc.prose), 1)
+    start, end, _ = doc.prose_table.T
+    return int(np.count_nonzero(end - start < shorter_than)) / max(len(start), 1)
 
 
 @rule
 def list_lines(doc: Text) -> float:
     """Share of the lines of prose that begin with a bullet or a number."""
-    return sum(1 for line in doc.prose if _BULLET.match(line)) / max(len(doc.prose), 1)
+    text = doc.text
+    found = sum(1 for start in doc.prose_table[:, 0].tolist() if _BULLET.match(text, start))
+    return found / max(len(doc.prose_table), 1)
 
 
 @rule
 def ellipsis_lines(doc: Text) -> float:
     """Share of the lines of prose that break off with an ellipsis or an invitation to read on."""
-    return sum(1 for line in doc.prose if line.endswith(_ELLIPSIS)) / max(len(doc.prose), 1)
+    text = doc.text
+    found = sum(1 for start, end in doc.prose_table[:, :2].tolist() if text.endswith(_ELLIPSIS, start, end))
+    return found / max(len(doc.prose_table), 1)
 
 
 @rule
 def broken_off(doc: Text) -> float:
     """1 where the last line of prose stops within a sentence: its last word is a particle or a comma."""
-    within = np.flatnonzero(doc.prose_words)
-    if not len(within) or doc.tokens.start[within[-1]] < doc.spans[-1][0]:
+    if not len(doc.prose_table):
         return 0.0
-    last = within[-1]
+    first, end, _ = doc.prose_table[-1].tolist()
+    last = int(np.searchsorted(doc.tokens.start, end)) - 1  # the last word that begins before the line ends
+    if last < 0 or doc.tokens.start[last] < first:
+        return 0.0
     word = doc.text[doc.tokens.start[last] : doc.tokens.end[last]]
-    return float(word in "、，," or (doc.tokens.pos[last] == Pos.PARTICLE and len(doc.prose[-1]) > _TITLE))
+    return float(word in "、，," or (doc.tokens.pos[last] == Pos.PARTICLE and end - first > _TITLE))

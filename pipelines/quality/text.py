@@ -1,44 +1,44 @@
 """A document as rules read it: the text, its words, and everything that several rules need, each computed once.
 
 In: the cleaned text and the `Words` of one MeCab pass. Out: `Text`, which is a `registry.names.Reading` for the rules
-of a domain, and has counts of characters and masks of words besides for the rules built in here.
+of a domain, and for the rules built in here holds counts that quality/scan.py and quality/grams.py make in one pass.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from enum import IntEnum
-from functools import cache, cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import yaml
+
+from pipelines.quality import alphabet
+from pipelines.quality.alphabet import Script
+from pipelines.quality.phrases import found
 
 if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Sequence
+    from types import ModuleType
+
     from numpy.typing import NDArray
 
     from pipelines.words import Words
 
-_SENTENCE = re.compile(r"[^。！？]+[。！？]*[」』）)]*")
-_LINE = re.compile(r"[^\n]+")
-_FENCE = re.compile(r"\s*(?:```|~~~)")
-_BASE = np.uint64(0x9E3779B97F4A7C15)
-_RULE = re.compile(r"[\s\-=_*~─━―・.…]+")
+LONGEST_GRAM = 10  # words
 
 
-class Script(IntEnum):
-    """What kind of character it is; the indices of `Text.scripts`."""
+class WordCounts(NamedTuple):
+    """How many words are what. Prose: outside of tables, code and rules of dashes."""
 
-    SYMBOL = 0
-    BLANK = 1
-    HIRAGANA = 2
-    KATAKANA = 3
-    KANJI = 4
-    LATIN = 5
-    NUMBER = 6
-    FOREIGN = 7
+    japanese: int  # begin with kana or kanji
+    unknown: int  # and are not in the dictionary
+    lone_kanji: int  # are one kanji
+    japanese_characters: int  # characters of the Japanese ones
+    prose: int
+    japanese_prose: int
+    function: int  # particles and auxiliaries in prose
+    nouns: int  # and names, in prose
+    symbols: int  # and punctuation, in prose
 
 
 class Text:
@@ -47,140 +47,144 @@ class Text:
     def __init__(self, text: str, tokens: Words) -> None:
         self.text = text
         self.tokens = tokens
+        self.codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)  # (characters,)
 
     @cached_property
     def lines(self) -> list[str]:
         """The lines that are not blank, stripped."""
-        return [line for line in map(str.strip, self.text.split("\n")) if line]
+        return self.strings(self.line_table)
+
+    @cached_property
+    def prose(self) -> list[str]:
+        """The lines of prose, stripped: no table row, no code, no rule of dashes."""
+        return self.strings(self.prose_table)
 
     @cached_property
     def sentences(self) -> list[str]:
         """The sentences of the prose, cut after 。！？ and at line ends."""
-        found = (sentence.strip() for line in self.prose for sentence in _SENTENCE.findall(line))
-        return [sentence for sentence in found if sentence]
+        return self.strings(self.sentence_table)
 
     @cached_property
     def words(self) -> list[str]:
         """The MeCab words."""
         return self.tokens.surfaces()
 
-    @cached_property
+    @property
     def unknown(self) -> int:
         """How many words in Japanese script the dictionary does not know; numbers and Latin are in no dictionary."""
-        return int(np.count_nonzero(self.tokens.unknown & self.japanese))
+        return self.counted.unknown
 
-    @cached_property
-    def codes(self) -> NDArray[np.uint32]:
-        """(characters,) the code points of the text."""
-        return np.frombuffer(self.text.encode("utf-32-le", "surrogatepass"), np.uint32)
-
-    @cached_property
+    @property
     def script(self) -> NDArray[np.uint8]:
         """(characters,) the `Script` of each."""
-        return _scripts()[np.minimum(self.codes, 0x20000)]
+        return self._characters[0]
 
-    @cached_property
-    def scripts(self) -> list[int]:
-        """How many characters there are of each `Script`."""
-        counts: list[int] = np.bincount(self.script, minlength=len(Script)).tolist()
-        return counts
+    @property
+    def scripts(self) -> Sequence[int]:
+        """How many characters there are of each `Script`; then the longest run of one letter, rare kanji, unreadable
+        characters, and characters that may come from a wrong encoding.
+        """
+        return self._characters[1]
 
-    @cached_property
+    @property
     def characters(self) -> int:
         """How many characters there are that are not white space."""
         return len(self.text) - self.scripts[Script.BLANK]
 
     @cached_property
-    def spans(self) -> list[tuple[int, int]]:
-        """First and last character of every line of prose: no table row, no code, no rule of dashes."""
-        spans, fenced = [], False
-        for match in _LINE.finditer(self.text):
-            line = match[0]
-            fence = _FENCE.match(line) is not None
-            fenced ^= fence
-            if not (fence or fenced or line.startswith("|") or _RULE.fullmatch(line)):
-                spans.append(match.span())
-        return spans
+    def line_table(self) -> NDArray[np.int32]:
+        """(lines, 3) first character, end and form (quality.scan.PROSE, ...) of each line that is not blank."""
+        table: NDArray[np.int32] = _scan().find_lines(self.codes, self.script, alphabet.traits())
+        return table
 
     @cached_property
-    def prose(self) -> list[str]:
-        """The lines of prose, stripped."""
-        return [self.text[start:end].strip() for start, end in self.spans]
+    def prose_table(self) -> NDArray[np.int32]:
+        """(lines of prose, 3) likewise."""
+        return self.line_table[self.line_table[:, 2] == 0]
 
     @cached_property
-    def in_prose(self) -> NDArray[np.bool_]:
-        """(characters + 1,) whether a character stands in prose."""
-        within = np.zeros(len(self.text) + 1, bool)
-        for start, end in self.spans:
-            within[start:end] = True
-        return within
+    def sentence_table(self) -> NDArray[np.int32]:
+        """(sentences, 3) first character and end of each, and whether it ends as sentences do."""
+        table: NDArray[np.int32] = _scan().find_sentences(
+            self.codes, self.script, alphabet.traits(), self.prose_table
+        )
+        return table
 
     @cached_property
-    def prose_words(self) -> NDArray[np.bool_]:
-        """(words,) whether a word stands in prose."""
-        return self.in_prose[self.tokens.start]
+    def prose_size(self) -> int:
+        """Characters of the lines of prose."""
+        return int((self.prose_table[:, 1] - self.prose_table[:, 0]).sum())
 
-    @cached_property
+    @property
+    def counted(self) -> WordCounts:
+        """How many words are what."""
+        return self._words[1]
+
+    @property
     def japanese(self) -> NDArray[np.bool_]:
         """(words,) whether a word begins with kana or kanji."""
-        first = self.script[self.tokens.start]
-        return (first >= Script.HIRAGANA) & (first <= Script.KANJI)
+        return (self._words[0] & 1).view(np.bool_)
+
+    @property
+    def prose_words(self) -> NDArray[np.bool_]:
+        """(words,) whether a word stands in prose."""
+        return self._words[0] >= 2
 
     @cached_property
     def word_hashes(self) -> NDArray[np.uint64]:
         """(prose words,) a hash of each word: equal words have equal ones."""
-        return self.hashes(self.tokens.start[self.prose_words], self.tokens.end[self.prose_words])
-
-    def hashes(self, start: NDArray[np.signedinteger[Any]], end: NDArray[np.signedinteger[Any]]) -> NDArray[np.uint64]:
-        """(n,) a hash of each of the n strings ``text[start:end]``, without making the strings.
-
-        The polynomial hash of a string is a difference of prefix sums, shifted back to where the string begins; modulo
-        2**64 every odd base has an inverse, so both are exact.
-        """
-        sums, inverse = self._prefixes
-        hashes: NDArray[np.uint64] = (sums[end] - sums[start]) * inverse[start]
-        return hashes
+        within = self.prose_words
+        return self.hashes(self.tokens.start[within], self.tokens.end[within])
 
     @cached_property
-    def _prefixes(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-        powers, inverse = _powers(len(self.text).bit_length())
-        sums = np.zeros(len(self.text) + 1, np.uint64)
-        np.cumsum((self.codes + np.uint64(1)) * powers[: len(self.text)], out=sums[1:])
-        return sums, inverse
+    def grams(self) -> list[list[float]]:
+        """By n up to 10, for the word n-grams of prose: the share that occurred before; how often the commonest does."""
+        from pipelines.quality.grams import repetition
+
+        table: list[list[float]] = repetition(self.word_hashes, LONGEST_GRAM).tolist()
+        return table
+
+    @cached_property
+    def phrases(self) -> dict[str, Counter[str]]:
+        """By list of words/, how often each of its phrases occurs."""
+        return found(self)
+
+    @cached_property
+    def pairs(self) -> list[int]:
+        """How many pairs of characters there are, how many are strange, and both of pairs of kana."""
+        from pipelines.quality.pairs import count_pairs, tables
+
+        counts: list[int] = count_pairs(self.codes, self.script, *tables()).tolist()
+        return counts
+
+    def hashes(self, start: NDArray[np.int32], end: NDArray[np.int32]) -> NDArray[np.uint64]:
+        """(n,) a hash of each of the n strings ``text[start:end]``, without making the strings."""
+        hashes: NDArray[np.uint64] = _scan().hash_spans(
+            self.codes, np.ascontiguousarray(start), np.ascontiguousarray(end)
+        )
+        return hashes
+
+    def strings(self, table: NDArray[np.int32]) -> list[str]:
+        """The strings at the first two columns of `table`."""
+        text = self.text
+        return [text[start:end] for start, end in table[:, :2].tolist()]
+
+    @cached_property
+    def _characters(self) -> tuple[NDArray[np.uint8], list[int]]:
+        script, counts = _scan().count_characters(self.codes, alphabet.scripts(), alphabet.traits())
+        return script, counts.tolist()
+
+    @cached_property
+    def _words(self) -> tuple[NDArray[np.uint8], WordCounts]:
+        found = self.tokens
+        marks, counts = _scan().count_words(
+            self.script, found.start, found.end, found.pos, found.unknown, self.prose_table
+        )
+        return marks, WordCounts(*counts.tolist())
 
 
-@cache
-def _powers(bits: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """(2**bits,) powers of the base of the hash, and of its inverse modulo 2**64."""
-    size = 1 << bits
-    powers = np.cumprod(np.concatenate([np.ones(1, np.uint64), np.full(size - 1, _BASE, np.uint64)]))
-    inverse = np.full(size - 1, pow(int(_BASE), -1, 1 << 64), np.uint64)
-    return powers, np.cumprod(np.concatenate([np.ones(1, np.uint64), inverse]))
+def _scan() -> ModuleType:
+    """The kernels, which take half a second to load: whoever only reads profiles does without."""
+    from pipelines.quality import scan
 
-
-@cache
-def _scripts() -> NDArray[np.uint8]:
-    """(0x20001,) the script of every character below U+20000; the last entry is for all kanji from there on."""
-    classes = np.fromiter((_general(chr(code)) for code in range(0x20001)), np.uint8, 0x20001)
-    classes[-1] = Script.KANJI
-    ranges: dict[str, list[list[int]]] = yaml.safe_load(
-        Path(__file__).with_name("scripts.yaml").read_text(encoding="utf-8")
-    )
-    for name, pairs in ranges.items():
-        for first, last in pairs:
-            classes[first : last + 1] = Script[name.upper()]
-    return classes
-
-
-def _general(character: str) -> Script:
-    if character.isspace():
-        return Script.BLANK
-    match unicodedata.category(character)[0]:
-        case "L":
-            return Script.FOREIGN
-        case "N":
-            return Script.NUMBER
-        case "C":
-            return Script.SYMBOL if character in "\ufffd\ue000" else Script.BLANK
-        case _:
-            return Script.SYMBOL
+    return scan

@@ -28,7 +28,7 @@ def measure(analyzer: Analyzer):
 
 
 def test_the_rules_are_all_here():
-    assert len(BUILT_IN) == 37
+    assert len(BUILT_IN) == 48
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
@@ -125,7 +125,7 @@ def test_shuffled_characters_are_no_language(measure):
 
 def test_repetition_is_told_from_prose_and_from_tables(measure, shared_data):
     prose = sorted(shared_data.glob("law/2013_text/*.txt"))[3].read_text(encoding="utf-8")[:5000]
-    for name in ("repeated_words", "repeated_characters"):
+    for name in ("repeated_5grams", "repeated_characters"):
         assert measure(name, SENTENCE * 30) > 0.9 > 0.7 > measure(name, prose)
         assert measure(name, "| 売上高 | 1,234 | 百万円 |\n" * 50) == 0
     assert measure("distinct_words", SENTENCE * 100) < 0.05 < measure("distinct_words", prose)

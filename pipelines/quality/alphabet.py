@@ -1,0 +1,100 @@
+"""What a character is: its script, and the traits that rules ask for, as tables of code points.
+
+In: scripts.yaml. Out: arrays of 0x20001 entries, the last one for all characters from U+20000 on, which are kanji.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from enum import IntEnum, IntFlag
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import yaml
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SIZE = 0x20001
+
+
+class Script(IntEnum):
+    """The script of a character; letters are HIRAGANA to LATIN."""
+
+    SYMBOL = 0
+    BLANK = 1
+    HIRAGANA = 2
+    KATAKANA = 3
+    KANJI = 4
+    LATIN = 5
+    NUMBER = 6
+    FOREIGN = 7
+
+
+class Trait(IntFlag):
+    """What else a character may be; the keys of `traits` in scripts.yaml, and two that follow from the code point."""
+
+    DASH = 1
+    SEPARATOR = 2
+    STOP = 4
+    CLOSER = 8
+    ENDER = 16
+    AFTER = 32
+    TRACE = 64
+    POINT = 128
+    RARE = 256
+    UNREADABLE = 512
+
+
+@cache
+def scripts() -> NDArray[np.uint8]:
+    """The `Script` of every character."""
+    table = np.fromiter((_general(chr(code)) for code in range(SIZE)), np.uint8, SIZE)
+    table[-1] = Script.KANJI
+    ranges: dict[str, list[list[int]]] = _data()["scripts"]
+    for name, pairs in ranges.items():
+        for first, last in pairs:
+            table[first : last + 1] = Script[name.upper()]
+    return table
+
+
+@cache
+def traits() -> NDArray[np.uint16]:
+    """The `Trait`s of every character."""
+    table = np.zeros(SIZE, np.uint16)
+    given: dict[str, str] = _data()["traits"]
+    for name, characters in given.items():
+        table[[ord(character) for character in characters if character != " "]] |= np.uint16(Trait[name.upper()])
+    table[_rare()] |= np.uint16(Trait.RARE)
+    table[[0xFFFD, *range(0xE000, 0xF900)]] |= np.uint16(Trait.UNREADABLE)
+    return table
+
+
+def _rare() -> NDArray[np.bool_]:
+    """Kanji outside JIS X 0208 level 1 (rows 16 to 47), 々〆〇 not counted among them."""
+    level_1 = bytes(byte for row in range(0xB0, 0xD0) for cell in range(0xA1, 0xFF) for byte in (row, cell))
+    rare = scripts() == Script.KANJI
+    rare[[ord(character) for character in level_1.decode("euc_jp", "ignore") + "々〆〇"]] = False
+    return rare
+
+
+@cache
+def _data() -> dict[str, Any]:
+    data: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("scripts.yaml").read_text(encoding="utf-8"))
+    return data
+
+
+def _general(character: str) -> Script:
+    if character.isspace():
+        return Script.BLANK
+    match unicodedata.category(character)[0]:
+        case "L":
+            return Script.FOREIGN
+        case "N":
+            return Script.NUMBER
+        case "C":
+            return Script.SYMBOL if character in "\ufffd\ue000" else Script.BLANK
+        case _:
+            return Script.SYMBOL
