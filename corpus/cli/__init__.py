@@ -24,6 +24,7 @@ COMMANDS = {
     "explain": "Tell what happened to one document, and why.",
     "check": "Check a recipe and everything that it names, without building.",
     "ls": "List the domains that can be built and the corpora that were.",
+    "train": "Train a causal language model on shards.",
     "merge": "Merge models or LoRA adapters into one.",
     "new": "Make the folder of a new domain that builds at once.",
 }
