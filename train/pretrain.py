@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from train.config import Train
 
 _SETTLED = 20  # good steps before the running mean of gradient norms is one to compare with
-_WHOLE = dcp.StateDictOptions(full_state_dict=True, cpu_offload=True)
+_WHOLE = dcp.StateDictOptions(full_state_dict=True, cpu_offload=True)  # to the first process
+_EVERYWHERE = dcp.StateDictOptions(full_state_dict=True)
 
 
 @dataclass(slots=True)
@@ -196,9 +197,9 @@ def _resume(run: Run, checkpoint: Path) -> None:
     for key, tensor in read_moments(checkpoint).items():
         name, _, kind = key.rpartition("/")
         moments.setdefault(name, {})[kind] = tensor
-    current: dict[str, Any] = dcp.get_optimizer_state_dict(run.plain, run.optimizer, options=_WHOLE)
+    current: dict[str, Any] = dcp.get_optimizer_state_dict(run.plain, run.optimizer, options=_EVERYWHERE)
     dcp.set_optimizer_state_dict(
-        run.plain, run.optimizer, {"state": moments, "param_groups": current["param_groups"]}, options=_WHOLE
+        run.plain, run.optimizer, {"state": moments, "param_groups": current["param_groups"]}, options=_EVERYWHERE
     )
 
 
@@ -247,7 +248,7 @@ def _step(run: Run) -> dict[str, Any]:
     micros = list(_micros(run))
     count = run.processes.total([sum(int((targets != IGNORED).sum()) for _, _, targets in micros)])[0]
     share = 1 - (config.data.examples.weight if config.data.examples else 0.0)
-    nats = torch.zeros((), device=run.processes.device)
+    nats = torch.zeros((), device=run.processes.device, dtype=torch.float64)
     for number, micro in enumerate(micros):
         last = number == len(micros) - 1 and run.examples is None
         with _together(run, last=last), _precision(run):
@@ -301,9 +302,9 @@ def _precision(run: Run) -> Any:
     return torch.autocast(run.processes.device.type, torch.bfloat16, enabled=bf16)
 
 
-def _whole(norm: Tensor) -> Tensor:
-    """The norm over all shards of the model."""
-    return norm.full_tensor() if hasattr(norm, "full_tensor") else norm
+def _whole(tensor: Tensor) -> Tensor:
+    """A tensor of which each process has a shard, in one piece."""
+    return tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
 
 
 def _is_bad(run: Run, loss: float, norm: float) -> bool:
@@ -345,7 +346,7 @@ def _save(run: Run, saver: Saver) -> None:
     found: dict[str, Any] = dcp.get_optimizer_state_dict(run.plain, run.optimizer, options=_WHOLE)
     moments = {
         f"{name}/{kind}": torch.as_tensor(value).detach().clone().contiguous()
-        for name, kinds in found["state"].items()
+        for name, kinds in found.get("state", {}).items()
         for kind, value in kinds.items()
     }
     if run.processes.first:
@@ -354,7 +355,7 @@ def _save(run: Run, saver: Saver) -> None:
 
 def _weights(run: Run) -> dict[str, Tensor]:
     if run.config.lora:
-        return {n: t.detach().cpu().clone() for n, t in lora.adapter_tensors(run.plain).items()}
+        return {n: _whole(t.detach()).cpu().clone() for n, t in lora.adapter_tensors(run.plain).items()}
     state = dcp.get_model_state_dict(run.plain, options=_WHOLE)
     return {name: tensor.clone() for name, tensor in state.items()}
 
