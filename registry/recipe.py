@@ -7,8 +7,10 @@ blocks, the tokenizer) is checked by `pipelines.preflight`, which knows them.
 
 from __future__ import annotations
 
+import inspect
+import typing
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
@@ -16,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from registry.errors import RecipeError, nearest
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
+S = TypeVar("S", bound="Section")
 _UNITS = {"KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
 
 
@@ -169,6 +172,11 @@ def load_recipe(path: Path, changes: tuple[str, ...] = ()) -> Recipe:
     Raises:
         RecipeError: names file and key, says what is wrong and what is near.
     """
+    return load(path, Recipe, changes)
+
+
+def load(path: Path, model: type[S], changes: tuple[str, ...] = ()) -> S:
+    """Read a YAML file as `model`, whatever sections it has; see `load_recipe`."""
     try:
         tree = yaml.load(path.read_text(encoding="utf-8-sig"), _StrictLoader)  # noqa: S506 - a SafeLoader of ours
     except OSError as error:
@@ -180,13 +188,14 @@ def load_recipe(path: Path, changes: tuple[str, ...] = ()) -> Recipe:
         line = f":{mark.line + 1}" if mark else ""
         raise RecipeError(f"{path}{line}: {getattr(error, 'problem', None) or 'not YAML'}") from None
     if not isinstance(tree, dict):
-        raise RecipeError(f"{path}: a recipe is a mapping; see `corpus new` for one that works")
+        raise RecipeError(f"{path}: a {model.__name__.lower()} is a mapping of keys to values")
     for change in changes:
         _apply(tree, change)
     try:
-        return Recipe.model_validate(tree)
+        return model.model_validate(tree)
     except ValidationError as error:
-        raise RecipeError(f"{path}: " + "; ".join(_explain(e) for e in _telling(error.errors())[:5])) from None
+        told = [_explain(e, model) for e in _telling(error.errors())[:5]]
+        raise RecipeError(f"{path}: " + "; ".join(told)) from None
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -244,13 +253,13 @@ def _telling(errors: list[Any]) -> list[Any]:
     return [e for e in errors if not (e["type"] == "literal_error" and isinstance(e["input"], dict))]
 
 
-def _explain(error: Any) -> str:
+def _explain(error: Any, model: type[BaseModel]) -> str:
     """One pydantic error as `key: what is wrong; what is near`."""
     location = [step for step in error["loc"] if step not in {"Near", "literal['off']"}]
     key = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in location).lstrip(".")
     match error["type"]:
         case "extra_forbidden":
-            return f"unknown key {key!r}; {nearest(str(location[-1]), _keys_at(location[:-1]))}"
+            return f"unknown key {key!r}; {nearest(str(location[-1]), _keys_at(model, location[:-1]))}"
         case "missing":
             return f"{key!r} is missing"
         case "value_error":
@@ -261,22 +270,17 @@ def _explain(error: Any) -> str:
             return f"{key}: {error['msg'][0].lower()}{error['msg'][1:]}, got {error['input']!r}"
 
 
-def _keys_at(location: list[Any]) -> list[str]:
+def _keys_at(model: type[BaseModel], location: list[Any]) -> list[str]:
     """The valid keys of the section at `location`."""
-    section: type[BaseModel] = Recipe
+    section = model
     for step in location:
         if isinstance(step, str):
-            section = _SECTIONS[step]
+            section = section_of(section.model_fields[step].annotation) or section
     return list(section.model_fields)
 
 
-_SECTIONS: dict[str, type[BaseModel]] = {
-    "sources": Source,
-    "extract": Extract,
-    "limits": Limits,
-    "refine": Refine,
-    "dedup": Dedup,
-    "near": Near,
-    "tokenize": Tokenize,
-    "engine": EngineOptions,
-}
+def section_of(annotation: Any) -> type[BaseModel] | None:
+    """The section that a key of this type holds, if it holds one: in a list, beside None or a word."""
+    if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(section_of, typing.get_args(annotation))), None)

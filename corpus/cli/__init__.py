@@ -26,6 +26,8 @@ COMMANDS = {
     "ls": "List the domains that can be built and the corpora that were.",
     "tokenizer": "Train a tokenizer on the kept texts of a build.",
     "export": "Write a build in the layout that another training stack reads.",
+    "train": "Train a causal language model on shards.",
+    "merge": "Merge models or LoRA adapters into one.",
     "new": "Make the folder of a new domain that builds at once.",
 }
 _INTERRUPTED = 130

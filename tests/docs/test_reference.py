@@ -11,7 +11,7 @@ import pytest
 from corpus.cli import COMMANDS, cli
 from corpus.reference import commands, recipe
 from registry.names import extractor, rule
-from registry.recipe import _SECTIONS, Recipe
+from registry.recipe import Recipe, section_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -30,9 +30,14 @@ def test_every_command_is_documented_and_its_line_is_its_own() -> None:
         assert all(option.help for option in command.params if isinstance(option, click.Option))
 
 
+def _sections(section):
+    inner = [section_of(field.annotation) for field in section.model_fields.values()]
+    return {section}.union(*(_sections(each) for each in inner if each is not None))
+
+
 def test_every_recipe_key_is_documented() -> None:
     page = (ROOT / "docs" / "recipe.md").read_text(encoding="utf-8")
-    for section in {Recipe, *_SECTIONS.values()}:
+    for section in _sections(Recipe):
         for key, field in section.model_fields.items():
             assert field.description, key
             assert re.search(rf"`([a-z]+(\[\])?\.)*{key}`", page), key

@@ -1,0 +1,30 @@
+"""`corpus train`: shards and a model to a trained one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("train")
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option(
+    "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a key of the configuration; may be repeated."
+)
+def command(config: Path, changes: tuple[str, ...]) -> int:
+    """Train a causal language model on shards.
+
+    CONFIG names model, data and options. The same command goes on where a run was; under torchrun it uses all
+    processes. A signal saves and stops.
+    """
+    from corpus.cli.extras import needs
+    from registry.recipe import load
+    from train.config import Train
+
+    read = load(config, Train, changes)
+    with needs("train"):
+        from train.pretrain import train
+    told = train(read, config.parent, Path(read.out))
+    click.echo(f"{read.out}: {told}")
+    return 0 if told.startswith("finished") else 130

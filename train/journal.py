@@ -1,0 +1,108 @@
+"""What a run tells: a line of progress, one JSON object per step in `log.jsonl`, and TensorBoard events if asked for."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+import yaml
+
+from registry.errors import UsageError
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+
+def peak_flops(device: torch.device) -> float | None:
+    """Dense bf16 FLOP/s of a GPU by its data sheet; None for a device that is not in peaks.yaml."""
+    if device.type != "cuda":
+        return None
+    name = torch.cuda.get_device_name(device)
+    peaks: dict[str, float] = yaml.safe_load((Path(__file__).parent / "peaks.yaml").read_text())
+    return next((peak * 1e12 for key, peak in peaks.items() if key in name), None)
+
+
+def flops_per_token(model: Module, length: int) -> float:
+    """Of a forward and a backward pass: 6 per weight of a matrix product, and attention over half a sequence on average.
+
+    The convention of PaLM, 2204.02311: recomputed activations do not count, and neither does what documents shorter
+    than the sequence save in attention.
+    """
+    config: Any = model.config
+    inner = sum(p.numel() for p in model.parameters() if p.ndim >= 2)
+    if not config.tie_word_embeddings:
+        inner -= config.vocab_size * config.hidden_size
+    return 6 * inner + 6 * config.num_hidden_layers * config.hidden_size * length
+
+
+class Journal:
+    """Writes down what happens; only the first process has one.
+
+    Args:
+        run: folder of the run; what its `log.jsonl` says of later steps than `step` is taken back.
+        step: done so far.
+        flops: per token.
+        peak: FLOP/s of all devices together, if known.
+    """
+
+    def __init__(self, run: Path, *, step: int, steps: int, flops: float, peak: float | None, tensorboard: bool) -> None:
+        self._steps, self._flops, self._peak = steps, flops, peak
+        self._path = run / "log.jsonl"
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._keep_until(step)
+        self._file = self._path.open("a", encoding="utf-8")
+        self._board = _board(run) if tensorboard else None
+        self._mark: tuple[float, int, int] | None = None  # time, step and tokens of the last line of progress
+
+    def _keep_until(self, step: int) -> None:
+        """Drop what a run that died wrote after its last checkpoint, and a line that it left half."""
+        if self._path.is_file():
+            lines = self._path.read_text(encoding="utf-8").split("\n")[:-1]
+            kept = [line for line in lines if json.loads(line)["step"] <= step]
+            self._path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+
+    def write(self, step: int, **facts: Any) -> None:
+        """Facts of a step: numbers, or numbers by name."""
+        self._file.write(json.dumps({"step": step, **facts}) + "\n")
+        self._file.flush()
+        if self._board is not None:
+            for key, value in facts.items():
+                for name, number in (value if isinstance(value, dict) else {"": value}).items():
+                    self._board.add_scalar(f"{key}/{name}".rstrip("/"), number, step)
+
+    def progress(self, step: int, loss: float, tokens: int) -> None:
+        """A line for people: loss, speed, use of the hardware, time to go."""
+        now = time.monotonic()
+        before, self._mark = self._mark, (now, step, tokens)
+        line = f"step {step:,}/{self._steps:,}  loss {loss:.4f}"
+        if before is not None and step > before[1]:
+            seconds = max(now - before[0], 1e-9)
+            speed = (tokens - before[2]) / seconds
+            line += f"  {speed:,.0f} tokens/s"
+            if self._peak:
+                line += f"  MFU {speed * self._flops / self._peak:.1%}"
+            left = int((self._steps - step) * seconds / (step - before[1]))
+            line += f"  {left // 3600}:{left // 60 % 60:02}:{left % 60:02} to go"
+        self.tell(line)
+
+    def tell(self, line: str) -> None:
+        """A line on standard error."""
+        print(line, file=sys.stderr, flush=True)  # noqa: T201 - what a person watches
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._file.close()
+        if self._board is not None:
+            self._board.close()
+
+
+def _board(run: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise UsageError("tensorboard: true needs the package: pip install tensorboard") from None
+    return SummaryWriter(run / "tensorboard")  # type: ignore[no-untyped-call]

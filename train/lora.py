@@ -1,0 +1,115 @@
+"""LoRA: the linear layers of a model get a trainable update s B A, all else is frozen. Saved in PEFT's format.
+
+A starts as `torch.nn.Linear` does and B at 0, so a fresh adapter changes nothing; s = alpha / rank. Hu et al.,
+2106.09685. The files are what `peft.PeftModel.from_pretrained` loads, and what `corpus merge` merges.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from registry.errors import RecordError, UsageError, nearest
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from train.config import Lora
+
+PREFIX = "base_model.model."
+WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
+
+
+class LoraLinear(nn.Module):
+    """A frozen linear layer with an update of low rank."""
+
+    def __init__(self, base: nn.Linear, rank: int, alpha: float) -> None:
+        super().__init__()
+        self.base = base
+        self.scale = alpha / rank
+        self.lora_A = nn.Parameter(torch.empty(rank, base.in_features, device=base.weight.device))  # noqa: N815 - PEFT's
+        self.lora_B = nn.Parameter(torch.zeros(base.out_features, rank, device=base.weight.device))  # noqa: N815
+        nn.init.kaiming_uniform_(self.lora_A, a=math.sqrt(5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The layer's output and the update's."""
+        update = nn.functional.linear(nn.functional.linear(x, self.lora_A), self.lora_B)
+        result: Tensor = self.base(x) + self.scale * update
+        return result
+
+
+def add_adapters(model: nn.Module, options: Lora, *, seed: int) -> list[str]:
+    """Freeze the model and give its linear layers adapters; returns the layers' last names, as PEFT wants them.
+
+    Raises:
+        UsageError: a target is no linear layer of the model.
+    """
+    output = model.get_output_embeddings()  # type: ignore[operator]
+    layers = {n: m for n, m in model.named_modules() if isinstance(m, nn.Linear) and m is not output}
+    known = {name.rpartition(".")[2] for name in layers}
+    for target in options.targets:
+        if target not in known:
+            raise UsageError(f"lora.targets: the model has no linear layer {target!r}; {nearest(target, known)}")
+    model.requires_grad_(requires_grad=False)
+    torch.manual_seed(seed)
+    for name, layer in layers.items():
+        parent, _, last = name.rpartition(".")
+        if last in (options.targets or known):
+            setattr(model.get_submodule(parent), last, LoraLinear(layer, options.rank, options.alpha))
+    return sorted(options.targets or known)
+
+
+def adapter_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """The adapters' tensors by their names in PEFT's files."""
+    found = {}
+    for name, module in model.named_modules():
+        if isinstance(module, LoraLinear):
+            found[f"{PREFIX}{name}.lora_A.weight"] = module.lora_A
+            found[f"{PREFIX}{name}.lora_B.weight"] = module.lora_B
+    return found
+
+
+def save_adapter(folder: Path, tensors: dict[str, Tensor], options: Lora, targets: list[str], base: str) -> None:
+    """Write an adapter as PEFT does."""
+    from safetensors.torch import save_file
+
+    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+    config = {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "base_model_name_or_path": base,
+        "r": options.rank,
+        "lora_alpha": options.alpha,
+        "lora_dropout": 0.0,
+        "bias": "none",
+        "fan_in_fan_out": False,
+        "inference_mode": True,
+        "target_modules": targets,
+    }
+    (folder / CONFIG).write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")
+
+
+@torch.no_grad()
+def load_adapter(folder: Path, model: nn.Module) -> None:
+    """Fill the adapters of a model from a folder.
+
+    Raises:
+        RecordError: it holds other adapters than the model has.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    mine = adapter_tensors(model)
+    try:
+        theirs = load_file(folder / WEIGHTS)
+        if {n: t.shape for n, t in mine.items()} != {n: t.shape for n, t in theirs.items()}:
+            raise RecordError(f"{folder} holds other adapters than the configuration asks for")
+    except (OSError, SafetensorError) as error:
+        raise RecordError(f"{folder / WEIGHTS} cannot be read: {error}") from None
+    for name, tensor in mine.items():
+        tensor.copy_(theirs[name])

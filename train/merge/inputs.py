@@ -1,0 +1,92 @@
+"""Checkpoints that are to be merged, checked against each other: names, shapes, vocabulary, tied weights, tokenizer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from registry.errors import RecordError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from train.merge.tensors import Checkpoint
+
+BUFFERS = (".attention.bias", ".attention.masked_bias", ".rotary_emb.inv_freq")  # old files hold them; they are made anew
+_SHARED = ("model_type", "vocab_size", "tie_word_embeddings")
+
+
+def settings(folder: Path) -> dict[str, Any]:
+    """The config.json of a model.
+
+    Raises:
+        UsageError: there is none.
+        RecordError: it is damaged.
+    """
+    try:
+        found = json.loads((folder / "config.json").read_bytes())
+    except OSError:
+        raise UsageError(f"{folder} has no config.json: it is no Hugging Face model") from None
+    except ValueError:
+        raise RecordError(f"{folder / 'config.json'} is damaged") from None
+    if not isinstance(found, dict):
+        raise RecordError(f"{folder / 'config.json'} is damaged")
+    return found
+
+
+def check(reference: Checkpoint, others: Iterable[Checkpoint], *, same_tokenizer: bool) -> None:
+    """See that the models can be merged.
+
+    Raises:
+        UsageError: the message names the two models and the first thing in which they differ.
+    """
+    mine = settings(reference.folder)
+    for other in others:
+        pair = f"{reference.folder} and {other.folder}"
+        theirs = settings(other.folder)
+        for key in _SHARED:
+            if mine.get(key) != theirs.get(key):
+                raise UsageError(f"{pair} differ in {key}: {mine.get(key)!r} and {theirs.get(key)!r}")
+        _check_tensors(reference, other, pair)
+        if same_tokenizer and _vocabulary(reference.folder) != _vocabulary(other.folder):
+            raise UsageError(f"the tokenizers of {pair} differ: name the right one with `tokenizer`")
+
+
+def _check_tensors(reference: Checkpoint, other: Checkpoint, pair: str) -> None:
+    mine, theirs = names(reference), names(other)
+    for name in sorted(mine ^ theirs):
+        tied = "; tied weights were saved in one only" if name.startswith(("lm_head", "embed_out")) else ""
+        holder = reference if name in mine else other
+        raise UsageError(f"of {pair}, only {holder.folder} has the tensor {name}{tied}")
+    for name in sorted(mine):
+        one, two = reference.tensors[name].shape, other.tensors[name].shape
+        if one != two:
+            raise UsageError(f"{pair} have different shapes of {name}: {list(one)} and {list(two)}")
+
+
+def names(checkpoint: Checkpoint) -> set[str]:
+    """Of all tensors that are parameters."""
+    return {name for name in checkpoint.tensors if not name.endswith(BUFFERS)}
+
+
+def _vocabulary(folder: Path) -> str:
+    """What stands for a tokenizer: its model, without what is only the look of a chat. Empty where there is none."""
+    try:
+        tokenizer = json.loads((folder / "tokenizer.json").read_bytes())
+        return json.dumps([tokenizer["model"], tokenizer.get("added_tokens")], sort_keys=True)
+    except OSError:
+        return ""
+    except (ValueError, KeyError, TypeError):
+        raise RecordError(f"{folder / 'tokenizer.json'} is damaged") from None
+
+
+def digests(folder: Path, files: Iterable[str]) -> dict[str, str]:
+    """SHA-256 of the files of an input that a merge depends on."""
+    found = {}
+    for name in sorted({*files, "config.json", "adapter_config.json", "tokenizer.json"}):
+        if (folder / name).is_file():
+            with (folder / name).open("rb") as file:
+                found[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found

@@ -1,0 +1,152 @@
+"""`corpus merge`: checkpoints -> a checkpoint folder, with a manifest of what it was made of.
+
+The result has the files, tensor names and index of the reference (the base, or the first model). It is written under a
+temporary name, and renamed when everything is there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from registry.errors import StageError, UsageError
+from registry.publish import write_json
+from train.merge import lora
+from train.merge.inputs import check, digests, names, settings
+from train.merge.methods import Stack, method
+from train.merge.tensors import FLOATS, Checkpoint, encode, write
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from train.merge.config import Merge
+    from train.merge.methods import Float32
+    from train.merge.tensors import Tensor
+
+NAMES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+CARRIED = ("config.json", "generation_config.json", "model.safetensors.index.json")
+TOKENIZER = ("tokenizer*.json", "tokenizer.model", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja",
+             "vocab.json", "merges.txt")  # fmt: skip
+
+
+def merge(config: Merge, folder: Path, out: Path) -> Path:
+    """Merge as `config` says, whose paths are from `folder`, into the new folder `out`.
+
+    Raises:
+        UsageError: the inputs cannot be merged, or the method's options are wrong, or `out` is there.
+        StageError: the result cannot be written; nothing of it stays.
+    """
+    with making(out) as made:
+        if config.adapters:
+            inputs = _merge_adapters(config, folder, made)
+        else:
+            inputs = _merge_models(config, folder, made)
+        told = {"merge": config.model_dump(exclude={"sweep", "out"}, exclude_none=True), "inputs": inputs}
+        write_json(made / "merge.json", told)
+    return out
+
+
+@contextmanager
+def making(out: Path) -> Iterator[Path]:
+    """A new folder that appears whole or not at all."""
+    if out.exists():
+        raise UsageError(f"{out} is there already; a merge makes a new folder")
+    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        temporary.rename(out)
+    except OSError as error:
+        raise StageError(f"{out} cannot be written: {error.strerror}") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _merge_models(config: Merge, folder: Path, out: Path) -> dict[str, Any]:
+    options = method.check(config.method, config.options)
+    models = [Checkpoint(folder / part.model) for part in config.models]
+    base = Checkpoint(folder / config.base) if config.base else None
+    reference = base or models[0]
+    everyone = [*models, base] if base else models
+    check(reference, [model for model in everyone if model is not reference], same_tokenizer=not config.tokenizer)
+    function, weights = method.get(config.method), [part.weight for part in config.models]
+
+    def merged(name: str) -> Iterator[Float32]:
+        before = base.tensors[name] if base else None
+        return function(Stack(name, before, [model.tensors[name] for model in models], weights), **options)
+
+    try:
+        with ThreadPoolExecutor(1) as beside:  # hashing and arithmetic share the time where there are two cores
+            told = beside.submit(lambda: {str(c.folder.name): digests(c.folder, c.files) for c in everyone})
+            write_checkpoint(reference, out, merged, config.dtype)
+            copy_tokenizer(folder / config.tokenizer if config.tokenizer else reference.folder, out)
+            return told.result()
+    finally:
+        for checkpoint in everyone:
+            checkpoint.close()
+
+
+def _merge_adapters(config: Merge, folder: Path, out: Path) -> dict[str, Any]:
+    adapters = [lora.Adapter(folder / part.adapter) for part in config.adapters]
+    weights = [part.weight for part in config.adapters]
+    told = {str(a.folder.name): digests(a.folder, [lora.WEIGHTS]) for a in adapters}
+    if not config.fold:
+        lora.write_merged(adapters, weights, config.rank, out)
+        return told
+    base = Checkpoint(folder / str(config.base))
+    try:
+        updates = lora.updates(adapters, weights, base)
+        write_checkpoint(base, out, lambda name: lora.folded(base.tensors[name], updates.get(name, [])), config.dtype)
+        copy_tokenizer(folder / config.tokenizer if config.tokenizer else base.folder, out)
+        return {**told, str(base.folder.name): digests(base.folder, base.files)}
+    finally:
+        base.close()
+
+
+def write_checkpoint(
+    reference: Checkpoint, out: Path, values: Callable[[str], Iterator[Float32]], dtype: str | None
+) -> None:
+    """Write a checkpoint laid out as `reference`, with the `values` of each of its floating-point tensors."""
+    parameters = names(reference)
+    for file, held in reference.files.items():
+        kept = [name for name in held if name in parameters]
+        entries = {name: (_dtype(reference.tensors[name], dtype), reference.tensors[name].shape) for name in kept}
+        write(out / file, entries, _pieces(reference, entries, values))
+    for name in CARRIED:
+        if (reference.folder / name).is_file():
+            shutil.copyfile(reference.folder / name, out / name)
+    if dtype:
+        told = settings(out)
+        told["dtype" if "dtype" in told else "torch_dtype"] = NAMES[dtype]
+        (out / "config.json").write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _dtype(tensor: Tensor, dtype: str | None) -> str:
+    return dtype if dtype and tensor.dtype in FLOATS else tensor.dtype
+
+
+def _pieces(
+    reference: Checkpoint,
+    entries: dict[str, tuple[str, tuple[int, ...]]],
+    values: Callable[[str], Iterator[Float32]],
+) -> Iterator[NDArray[Any] | bytes]:
+    for name, (dtype, _) in entries.items():
+        tensor = reference.tensors[name]
+        if tensor.dtype in FLOATS:
+            for chunk in values(name):
+                yield encode(chunk, dtype)
+        else:
+            yield tensor.bytes()  # counters and masks are not merged
+
+
+def copy_tokenizer(folder: Path, out: Path) -> None:
+    """Copy whatever a tokenizer is made of."""
+    for pattern in TOKENIZER:
+        for path in folder.glob(pattern):
+            shutil.copyfile(path, out / path.name)

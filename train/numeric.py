@@ -1,0 +1,142 @@
+"""Numeric-choice questions from a corpus: a figure is cut out of a sentence or table row, and must be told from others.
+
+What NumLLM (2405.00566) calls numeric-sensitive choice tuning; how its authors built their questions is not published,
+so this is our own construction. A figure is a value with its sign (△, ▲, -) and unit (円, 千円, 百万円, 億円, %, 年, ...).
+Each wrong option makes one mistake that people and models make: a digit, the scale, the sign, the neighbouring year, or
+another figure of the same document. Every question says which document it is from, and where.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+
+from registry.names import Registry
+
+_SCALES = ("円", "千円", "百万円", "億円", "兆円")
+FIGURE = re.compile(
+    r"(?P<sign>[△▲\-−]?)(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
+    r"(?P<unit>兆円|億円|百万円|千円|万円|円|%|％|年度|年|株|人|ポイント|倍)"
+)
+_CELL = re.compile(r"^(?P<sign>[△▲\-−]?)(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+)$")
+_SENTENCE = re.compile(r"[^。\n]+。?")
+_BLANK = "□"
+
+distractor: Registry[Callable[[re.Match[str], random.Random], str | None]] = Registry("distractor")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question and where it is from: `start` is the figure's first character in the document's text."""
+
+    prompt: str
+    options: tuple[str, ...]
+    answer: int
+    document: str
+    source: str
+    start: int
+    kind: str  # sentence or table
+    numeric: bool = True
+
+    def as_json(self) -> str:
+        """One line of JSONL."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+
+def _written(match: re.Match[str], *, sign: str | None = None, digits: str | None = None, unit: str | None = None) -> str:
+    groups = match.groupdict()
+    parts = (groups["sign"] if sign is None else sign, digits or groups["digits"], unit or groups.get("unit") or "")
+    return "".join(parts)
+
+
+@distractor
+def digit(match: re.Match[str], draw: random.Random) -> str | None:
+    """One digit is another one."""
+    digits = match["digits"]
+    places = [i for i, c in enumerate(digits) if c.isdigit()]
+    place = draw.choice(places)
+    others = [d for d in "0123456789" if d != digits[place] and not (place == 0 and d == "0")]
+    return _written(match, digits=digits[:place] + draw.choice(others) + digits[place + 1 :])
+
+
+@distractor
+def scale(match: re.Match[str], draw: random.Random) -> str | None:
+    """The unit is the next larger or smaller one of 円, 千円, 百万円, 億円, 兆円."""
+    unit = match.groupdict().get("unit")
+    if unit not in _SCALES:
+        return None
+    at = _SCALES.index(unit)
+    return _written(match, unit=draw.choice([_SCALES[i] for i in (at - 1, at + 1) if 0 <= i < len(_SCALES)]))
+
+
+@distractor
+def sign(match: re.Match[str], draw: random.Random) -> str | None:  # noqa: ARG001 - there is but one other sign
+    """△ is missing, or there where it was not; years and counts have none."""
+    if match.groupdict().get("unit") in {"年", "年度", "株", "人"}:
+        return None
+    return _written(match, sign="" if match["sign"] else "△")
+
+
+@distractor
+def year(match: re.Match[str], draw: random.Random) -> str | None:
+    """A year is the one before or after."""
+    if match.groupdict().get("unit") not in {"年", "年度"}:
+        return None
+    return _written(match, digits=str(max(1, int(float(match["digits"])) + draw.choice([-1, 1]))))
+
+
+def questions(text: str, *, document: str, source: str, seed: int, options: int = 4) -> Iterator[Question]:
+    """At most one question per sentence and per table row of a text; a function of text and seed."""
+    draw = random.Random(f"{seed} {document}")  # noqa: S311 - reproducible, not secret
+    figures = [match.group() for match in FIGURE.finditer(text)]
+    for start, piece, match in [*_in_sentences(text), *_in_tables(text)]:
+        kind = "table" if piece.startswith("|") else "sentence"
+        right = match.group()
+        wrong = _wrong(match, figures if kind == "sentence" else [], draw, options - 1)
+        if len(wrong) < options - 1:
+            continue
+        choices = [right, *wrong]
+        draw.shuffle(choices)
+        prompt = piece[: match.start()] + _BLANK + piece[match.end() :]
+        yield Question(
+            f"{prompt}\n{_BLANK}は次のどれか。{'、'.join(choices)}\n答え:", tuple(choices), choices.index(right),
+            document, source, start + match.start(), kind,
+        )  # fmt: skip
+
+
+def _in_sentences(text: str) -> Iterator[tuple[int, str, re.Match[str]]]:
+    for sentence in _SENTENCE.finditer(text):
+        piece = sentence.group()
+        found = None if piece.startswith("|") else FIGURE.search(piece)
+        if found and 10 <= len(piece) <= 300:
+            yield sentence.start(), piece, found
+
+
+def _in_tables(text: str) -> Iterator[tuple[int, str, re.Match[str]]]:
+    """Rows of Markdown tables: the first cell that is a figure. The match is moved to where the cell stands."""
+    for row in re.finditer(r"^\|.*\|$", text, re.MULTILINE):
+        piece = row.group()
+        for cell in re.finditer(r"[^|]+", piece):
+            if _CELL.match(cell.group().strip()):
+                at = cell.start() + len(cell.group()) - len(cell.group().lstrip())
+                found = re.compile(_CELL.pattern[1:-1]).match(piece, at)
+                if found:
+                    yield row.start(), piece, found
+                break
+
+
+def _wrong(match: re.Match[str], figures: Iterable[str], draw: random.Random, count: int) -> list[str]:
+    """Different wrong options, first one of each kind, then more digits."""
+    same_unit = [f for f in dict.fromkeys(figures) if f.endswith(match.groupdict().get("unit") or "\0")]
+    candidates = [distractor.get(name)(match, draw) for name in distractor]
+    candidates += [draw.choice(same_unit) if same_unit else None]
+    draw.shuffle(candidates)
+    candidates += [digit(match, draw) for _ in range(4 * count)]
+    found: list[str] = []
+    for candidate in candidates:
+        if candidate and candidate != match.group() and candidate not in found:
+            found.append(candidate)
+    return found[:count]

@@ -1,0 +1,68 @@
+"""New words for a model: tokens added to its tokenizer, with embeddings from the pieces they replace.
+
+The new row of a word is the mean of the rows of its old pieces (input and output embeddings alike, tied ones stay one
+matrix), which is near where the model met the word so far; random rows, or the mean of all, are not. Shards must be
+made anew with the new tokenizer. One word per line in the list, as `corpus vocab` writes it; what stands after a tab is
+left out.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+
+from registry.errors import UsageError
+from train.model import load_model
+from train.tokens import Tokens
+
+
+def read_words(path: Path) -> list[str]:
+    """The words of a list.
+
+    Raises:
+        UsageError: it cannot be read, or is empty.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from None
+    words = [line.split("\t")[0].strip() for line in lines if line.strip() and not line.startswith("#")]
+    if not words:
+        raise UsageError(f"{path} holds no words")
+    return list(dict.fromkeys(words))
+
+
+@torch.no_grad()
+def extend(model_folder: Path, words: list[str], out: Path) -> int:
+    """Write the model with `words` as tokens to the new folder `out`; returns how many were new.
+
+    Raises:
+        UsageError: there is no such model or tokenizer, no word is new, or `out` is there.
+    """
+    if out.exists():
+        raise UsageError(f"{out} is there already")
+    tokens = Tokens.load(model_folder)
+    tokenizer = tokens.tokenizer
+    pieces = {word: tokenizer.encode(word, add_special_tokens=False).ids for word in words}
+    fresh = [word for word in words if len(pieces[word]) > 1]
+    if not fresh:
+        raise UsageError("every word is one token already")
+    before = tokenizer.get_vocab_size(with_added_tokens=True)
+    tokenizer.add_tokens(fresh)
+    model = load_model(model_folder)
+    rows = model.get_input_embeddings().weight.shape[0]  # type: ignore[operator]
+    size = max(rows, before + len(fresh))  # a matrix that was padded has room
+    model.resize_token_embeddings(size, mean_resizing=False)  # type: ignore[operator]
+    matrices = {id(m.weight): m for m in (model.get_input_embeddings(), model.get_output_embeddings())}  # type: ignore[operator]
+    for matrix in matrices.values():
+        means = [matrix.weight[pieces[word]].mean(dim=0) for word in fresh]
+        for word, mean in zip(fresh, means, strict=True):
+            matrix.weight[tokenizer.token_to_id(word)] = mean
+    model.save_pretrained(out)  # type: ignore[operator]
+    tokens.copy(out)
+    tokenizer.save(str(out / "tokenizer.json"))
+    told = {"words": fresh, "from": "mean of pieces"}
+    (out / "vocabulary.json").write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return len(fresh)
