@@ -96,7 +96,7 @@ def _cuts(row: Row) -> Iterator[str]:
 
 def _measurements(opened: OpenedBuild, row: Row) -> Iterator[str]:
     """Measurements that a threshold judges, in the order of the profile; then the others."""
-    bounds = opened.manifest.profiles.get(row["kind"], {})
+    bounds = {limit["rule"]: limit for limit in opened.manifest.profiles.get(row["kind"], [])}
     judged = [rule for rule in bounds if rule in row["measurements"]]
     others = sorted(set(row["measurements"]) - set(judged))
     for number, rule in enumerate([*judged, *others]):

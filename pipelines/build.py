@@ -127,7 +127,7 @@ def _claimed(layout: Layout, made: Plan, mode: Mode) -> Iterator[None]:
             raise BuildFolderError(
                 f"{layout.root}: another build is writing here; wait for it or choose --out"
             ) from None
-        write_json(layout.owner, {"name": made.recipe.name})
+        write_json(layout.owner, {"name": made.recipe.name, "recipe": str(made.path.resolve())})
         yield
 
 

@@ -18,7 +18,7 @@ from pipelines.engine import Json
 from pipelines.inventory import Input
 from pipelines.stages import Run
 from pipelines.stages.write import SPLITS, tokenizer
-from registry.layout import PUBLISHED
+from registry.layout import AUDITED, PUBLISHED
 from registry.ledger import check_identity
 from registry.manifest import FileRecord, Manifest, SourceCount
 from registry.publish import place, replacing
@@ -47,9 +47,9 @@ def report(run: Run, fingerprint: str, inputs: list[Input], seen: int, results: 
         for name, file in result["files"].items():
             place(run.layout.stage("write") / file["path"], fresh / name)
     _copy_tokenizer(run.plan, fresh / "tokenizer")
-    run.layout.manifest.unlink(missing_ok=True)  # from here to the end of this function there is no build
-    for name in PUBLISHED:
-        shutil.rmtree(run.layout.root / name, ignore_errors=True)
+    _remove(run.layout.manifest)  # from here to the end of this function there is no build
+    for name in (*AUDITED, *PUBLISHED):
+        _remove(run.layout.root / name)
         if (fresh / name).exists():
             (fresh / name).rename(run.layout.root / name)
     shutil.rmtree(fresh, ignore_errors=True)
@@ -80,14 +80,14 @@ def _manifest(plan: Plan, fingerprint: str, inputs: list[Input], results: list[J
     )
 
 
-def _limits(profile: Profile) -> dict[str, dict[str, Any]]:
+def _limits(profile: Profile) -> list[dict[str, Any]]:
     """The thresholds of a profile in the order in which they judge."""
     bounds = ("at_least", "at_most")
-    return {
-        limit.rule: {key: getattr(limit, key) for key in bounds if math.isfinite(getattr(limit, key))}
-        | {"because": limit.because}
+    return [
+        {"rule": limit.rule, "because": limit.because, "options": dict(limit.options)}
+        | {key: getattr(limit, key) for key in bounds if math.isfinite(getattr(limit, key))}
         for limit in profile.limits
-    }
+    ]
 
 
 def _count(source: Any, inputs: list[Input], results: list[Json]) -> SourceCount:
@@ -117,9 +117,12 @@ def _files(results: list[Json]) -> dict[str, FileRecord]:
 
 def remove_build(root: Path) -> None:
     """Delete what a build made in `root`, and nothing else."""
-    for name in ("manifest.json", *PUBLISHED, ".work"):
-        path = root / name
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+    for name in ("manifest.json", *AUDITED, *PUBLISHED, ".work"):
+        _remove(root / name)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
