@@ -60,7 +60,7 @@ def curve(
     line: Sequence[tuple[float, float]], dots: Sequence[tuple[float, float, float]], mark: float, title: str
 ) -> Markup:
     """A line and dots (x, y, weight) in the unit square, with one upright mark."""
-    left, top, width, height = 44.0, 8.0, 580.0, 220.0
+    left, top, width, height = 34.0, 8.0, 420.0, 190.0
 
     def place(x: float, y: float) -> tuple[float, float]:
         return round(left + width * x, 1), round(top + height * (1 - y), 1)

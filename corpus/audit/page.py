@@ -100,7 +100,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=lambda value: visible(value) if type(value) is str else value,
     )
-    environment.filters |= {"n": number, "pct": percent, "size": size, "data": _data}
+    environment.filters |= {"n": number, "pct": percent, "size": size, "short": short, "data": _data}
     return environment
 
 
@@ -109,6 +109,14 @@ def number(value: float) -> str:
     if isinstance(value, int) or (value == int(value) and abs(value) < 1e15):
         return f"{int(value):,}"
     return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+
+
+def short(value: int) -> str:
+    """A power of two in few characters: 512, 4k, 2M."""
+    for unit, power in (("M", 20), ("k", 10)):
+        if value >= 1 << power:
+            return f"{value >> power}{unit}"
+    return str(value)
 
 
 def percent(value: float) -> str:

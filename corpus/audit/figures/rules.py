@@ -95,7 +95,7 @@ def _spread(known: Floats, limit: dict[str, Any]) -> dict[str, Any]:
     quantiles = np.quantile(known, list(_QUANTILES.values()), method="lower")
     thresholds = [float(limit[bound]) for bound in BOUNDS if bound in limit]
     inner = np.quantile(known, [0.005, 0.995], method="lower").tolist()
-    low, high = min([inner[0], *thresholds]), max([inner[1], *thresholds])
+    low, high = _range(known, inner, thresholds)
     positive = known[known > 0]
     wide = low >= 0 and positive.size == known.size and high > _WIDE * max(float(positive.min()), 1e-9)
     return {
@@ -103,6 +103,19 @@ def _spread(known: Floats, limit: dict[str, Any]) -> dict[str, Any]:
         **{name: float(f"{value:.6g}") for name, value in zip(_QUANTILES, quantiles.tolist(), strict=True)},
         "histogram": _histogram(known, low, high, wide=wide),
     }
+
+
+def _range(known: Floats, inner: list[float], thresholds: list[float]) -> tuple[float, float]:
+    """From where to where a histogram goes: thresholds are in it, and where values lie beyond one, room for them."""
+    low, high = min([inner[0], *thresholds]), max([inner[1], *thresholds])
+    room = 0.06 * (high - low)
+    beyond_high = thresholds and float(known.max()) > max(thresholds)
+    beyond_low = thresholds and float(known.min()) < min(thresholds)
+    if beyond_high:
+        high = max(high, max(thresholds) + room)
+    if beyond_low:
+        low = max(min(low, min(thresholds) - room), float(known.min()))
+    return low, high
 
 
 def _histogram(known: Floats, low: float, high: float, *, wide: bool) -> dict[str, Any]:

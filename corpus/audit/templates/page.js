@@ -66,7 +66,7 @@
   function show(one, item) {
     for (const other of list.children) other.classList.toggle("current", other === item);
     const head = make("header");
-    head.append(make("h4", "", one.title), make("p", "place", one.place), make("p", "why", `${fates[one.fate]}: ${one.why}`), make("code", "", one.id));
+    head.append(make("h4", "", one.title), make("p", "place", one.place), make("p", "why", one.why === fates[one.fate] ? one.why : `${fates[one.fate]}: ${one.why}`), make("code", "", one.id));
     const sides = make("div", "sides");
     if (one.state === "compared") sides.append(side(one, "-", words.before), side(one, "+", words.after));
     else if (one.state === "gone") sides.append(side(one, "+", words.only));
