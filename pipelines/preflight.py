@@ -59,10 +59,11 @@ class Plan:
             privacy=refine.privacy,
             signer=self._signer(),
             user_dictionary=self.folder / refine.user_dictionary if refine.user_dictionary else None,
-            blocks=self._blocks(),
+            blocks=self.blocks(),
         )
 
-    def _blocks(self) -> list[Block]:
+    def blocks(self) -> list[Block]:
+        """The recipe's blocks, in their order."""
         named = [item for block in self.recipe.refine.blocks for item in block.items()]
         if not named:
             return []

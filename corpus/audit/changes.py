@@ -18,7 +18,7 @@ Change = tuple[str, str]
 
 _SENTENCE = re.compile(r"[^。\n]*[。\n]+|[^。\n]+")
 _WORD = re.compile(r"[0-9０-９][0-9０-９,.，．]*|[A-Za-z]+|[ァ-ヶー]+|[一-龠々]+|\s+|.", re.DOTALL)
-_LARGEST = 3_000_000  # pairs of words; beyond, a passage counts as replaced as a whole
+_LARGEST = 400_000  # pairs of words; beyond, a passage counts as replaced as a whole
 _CONTEXT = 24  # characters that stay on each side of a change
 
 
@@ -65,7 +65,7 @@ def _by_word(one: list[str], other: list[str]) -> Iterator[Change]:
         yield "-", "".join(one)
         yield "+", "".join(other)
         return
-    for tag, i, i_end, j, j_end in SequenceMatcher(None, one, other, autojunk=False).get_opcodes():
+    for tag, i, i_end, j, j_end in SequenceMatcher(None, one, other).get_opcodes():
         if tag == "equal":
             yield "=", "".join(one[i:i_end])
         else:

@@ -13,11 +13,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from corpus.audit.changes import changes
+from corpus.audit.changes import Change, changes
 from registry.errors import CorpusError
 from registry.recipe import Recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from corpus.opened import OpenedBuild
     from pipelines.pack import Slice
     from pipelines.preflight import Plan
@@ -37,11 +39,19 @@ class Original:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of cleaning: its name, and the text before and after it, with personal data blanked in both."""
+    """One step of cleaning: the text after it, and the changes that led there, with personal data blanked in both.
+
+    Of masking the changes are not told here: the spans stand in the ledger, and the values nowhere.
+    """
 
     name: str
-    before: str
     after: str
+    changes: list[Change]
+
+    @property
+    def before(self) -> str:
+        """The text before it, blanked."""
+        return "".join(text for sign, text in self.changes if sign != "+")
 
 
 class Originals:
@@ -126,20 +136,22 @@ class Originals:
         refine = self._plan.recipe.refine
         normal = normalize(original, **refine.normalize)
         masked = mask(normal, mode=refine.privacy)
-        shown = blanked(normal, masked.cuts)
-        steps = [Step("normalize", _blanked_before(original, normal, masked.cuts), shown)]
-        steps.append(Step("privacy", shown, masked.text))
-        blocks = self._plan._blocks() if refine.blocks else []  # noqa: SLF001 - the same steps as the build's
-        if blocks:
-            metadata = Metadata(**{name: row[name] for name in Metadata.__annotations__})
-            document = make_document(masked.text, metadata)
-            for block in blocks:
-                before = document.text
-                stopped = block.apply(document)
-                steps.append(Step(f"block {type(block).__name__}", before, document.text))
-                if stopped:
-                    break
-        return steps
+        steps = [Step("normalize", normal, _blanked(changes(original, normal), normal, masked.cuts))]
+        steps.append(Step("privacy", masked.text, []))
+        return [*steps, *self._blocks(row, masked.text)] if refine.blocks else steps
+
+    def _blocks(self, row: Row, text: str) -> Iterator[Step]:
+        """What the recipe's blocks did, until one refused the document."""
+        from registry.document import Metadata, make_document
+
+        metadata = Metadata(**{name: row[name] for name in Metadata.__annotations__})
+        document = make_document(text, metadata)
+        for block in self._plan.blocks():
+            before = document.text
+            refused = block.apply(document)
+            yield Step(f"block {type(block).__name__}", document.text, changes(before, document.text))
+            if refused is not None:
+                return
 
 
 def _part_in(piece: Slice, part: str) -> str | None:
@@ -155,31 +167,22 @@ def _part_in(piece: Slice, part: str) -> str | None:
     return None
 
 
-def blanked(text: str, cuts: list[Cut]) -> str:
-    """`text` with the masked spans blanked, character for character."""
-    pieces, at = [], 0
-    for cut in sorted(cuts, key=lambda cut: cut.start):
-        pieces += [text[at : cut.start], BLANK * (cut.end - cut.start)]
-        at = cut.end
-    return "".join([*pieces, text[at:]])
-
-
-def _blanked_before(original: str, normal: str, cuts: list[Cut]) -> str:
-    """`original` with everything blanked that became part of a masked span of `normal`."""
+def _blanked(found: list[Change], normal: str, cuts: list[Cut]) -> list[Change]:
+    """The changes that lead to `normal`, with the masked spans blanked, and all that became part of one of them."""
     if not cuts:
-        return original
+        return found
     secret = bytearray(len(normal) + 1)
     for cut in cuts:
         secret[cut.start : cut.end] = b"\1" * (cut.end - cut.start)
-    pieces: list[str] = []
-    at = 0  # in normal
-    found = changes(original, normal)
+    told: list[Change] = []
+    at = 0  # in `normal`
     for number, (sign, text) in enumerate(found):
-        if sign == "=":
-            pieces.append("".join(BLANK if secret[at + i] else char for i, char in enumerate(text)))
-        elif sign == "-":
+        if sign == "-":
             after = found[number + 1][1] if number + 1 < len(found) and found[number + 1][0] == "+" else ""
             touched = any(secret[max(at - 1, 0) : at + len(after) + 1])
-            pieces.append(BLANK * len(text) if touched else text)
-        at += len(text) if sign != "-" else 0
-    return "".join(pieces)
+            told.append((sign, BLANK * len(text) if touched else text))
+            continue
+        hidden = secret[at : at + len(text)]
+        told.append((sign, "".join(BLANK if hide else char for char, hide in zip(text, hidden, strict=True))))
+        at += len(text)
+    return told

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def bill(ledger: Path) -> dict[str, str]:
     """Digest by source. An input that could not be read at all has an empty digest in its line."""
     paths = sorted(ledger.glob("*.parquet"))
-    table = pa.concat_tables([pq.read_table(path, columns=["source", "uri", "sha256"]) for path in paths])
+    table = pa.concat_tables([pq.ParquetFile(path).read(["source", "uri", "sha256"]) for path in paths])
     lines = pc.binary_join_element_wise(table.column("sha256"), table.column("uri"), "  ")
     found = {}
     for source in sorted(pc.unique(table.column("source")).to_pylist()):
