@@ -70,11 +70,20 @@ def decided(ledger: Ledger) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = {}
     for row in ledger.table.select(columns).group_by(columns).aggregate([([], "count_all")]).to_pylist():
         if row["fate"] in {"rejected", "duplicate"}:
-            sources = found.setdefault(f"{row['stage']}.{row['rule']}", {})
+            sources = found.setdefault(decision(row), {})
             sources[row["source"]] = sources.get(row["source"], 0) + row["count_all"]
     return {
         name: dict(sorted(found[name].items())) for name in sorted(found, key=lambda n: (-sum(found[n].values()), n))
     }
+
+
+def decision(row: Mapping[str, Any]) -> str:
+    """What decided on a document, in a word: "kept", "refine.hiragana_ratio", "dedup.near", "failed"."""
+    if row["fate"] == "kept":
+        return "kept"
+    if row["fate"] == "failed":
+        return "failed"
+    return f"{row['stage']}.{row['rule']}"
 
 
 class _Counter:
