@@ -68,12 +68,15 @@ def build(
     Raises:
         registry.errors.CorpusError: in one sentence, what is wrong, where, and what to do.
     """
+    from corpus.audit import write
     from pipelines.build import build as run
 
     folder = Path(out) if out is not None else None
     mode: Literal["fresh", "continue"] = "fresh" if fresh else "continue"
     built = run(find_recipe(str(recipe)), folder, changes=changes, workers=workers, mode=mode)
-    return OpenedBuild(built.layout, built.manifest)
+    opened = OpenedBuild(built.layout, built.manifest)
+    write(opened)
+    return opened
 
 
 def open_build(folder: str | Path) -> OpenedBuild:

@@ -130,7 +130,7 @@ def _claimed(layout: Layout, made: Plan, mode: Mode) -> Iterator[None]:
             ) from None
         if mode == "fresh":
             remove_build(layout)
-        write_json(layout.owner, {"name": made.recipe.name})
+        write_json(layout.owner, {"name": made.recipe.name, "recipe": str(made.path.resolve())})
         yield
 
 

@@ -19,7 +19,7 @@ from pipelines.inventory import Input
 from pipelines.stages import Run
 from pipelines.stages.write import SPLITS, tokenizer
 from pipelines.tokenize import SETTINGS
-from registry.layout import PUBLISHED, Layout
+from registry.layout import AUDITED, PUBLISHED, Layout
 from registry.ledger import check_identity
 from registry.manifest import FileRecord, Manifest, SourceCount
 from registry.publish import digest, place, replacing
@@ -63,9 +63,11 @@ def report(run: Run, fingerprint: str, inputs: list[Input], seen: int, results: 
         "eos": lm.eos,
     }
     manifest = _manifest(run.plan, fingerprint, inputs, results, files, {**about, "sample": sample})
-    run.layout.manifest.unlink(missing_ok=True)  # from here to the end of this function there is no build
+    _remove(run.layout.manifest)  # from here to the end of this function there is no build
+    for name in AUDITED:
+        _remove(run.layout.root / name)
     for name in PUBLISHED:
-        shutil.rmtree(run.layout.root / name, ignore_errors=True)
+        _remove(run.layout.root / name)
         (fresh / name).rename(run.layout.root / name)
     shutil.rmtree(fresh, ignore_errors=True)
     manifest.write(run.layout.manifest)
@@ -97,14 +99,14 @@ def _manifest(
     )
 
 
-def _limits(profile: Profile) -> dict[str, dict[str, Any]]:
+def _limits(profile: Profile) -> list[dict[str, Any]]:
     """The thresholds of a profile in the order in which they judge."""
     bounds = ("at_least", "at_most")
-    return {
-        limit.rule: {key: getattr(limit, key) for key in bounds if math.isfinite(getattr(limit, key))}
-        | {"because": limit.because}
+    return [
+        {"rule": limit.rule, "because": limit.because, "options": dict(limit.options)}
+        | {key: getattr(limit, key) for key in bounds if math.isfinite(getattr(limit, key))}
         for limit in profile.limits
-    }
+    ]
 
 
 def _count(source: Any, inputs: list[Input], results: list[Json]) -> SourceCount:
@@ -145,9 +147,13 @@ def _index(root: Path, results: list[Json]) -> dict[str, FileRecord]:
 
 def remove_build(layout: Layout) -> None:
     """Delete what a build made, and nothing else; the lock that its caller holds stays."""
-    made = [layout.manifest, *(layout.root / name for name in PUBLISHED)]
+    made = [layout.manifest, *(layout.root / name for name in (*AUDITED, *PUBLISHED))]
     for path in [*made, *(path for path in layout.work.glob("*") if path != layout.lock)]:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -7,6 +7,8 @@ BUILD/
   rejects/*.parquet          the text of what was not kept
   shards/{train,validation}/*.arrow
   tokenizer/                 a copy of the tokenizer that the shards were made with
+  report.html audit.json     what the audit found, to read and to compute with
+  card/                      the dataset's card: README.md, croissant.json
   .work/                     resumable intermediates; safe to delete
 """
 
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PUBLISHED = ("documents", "ledger", "rejects", "shards", "tokenizer")
+AUDITED = ("report.html", "audit.json", "card")  # drawn from what is published; made anew at any time
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +58,28 @@ class Layout:
         return self.root / "tokenizer"
 
     @property
+    def report(self) -> Path:
+        """The audit as a page to read."""
+        return self.root / "report.html"
+
+    @property
+    def audit(self) -> Path:
+        """The audit's numbers, and the record of the files that it wrote; the last of them."""
+        return self.root / "audit.json"
+
+    @property
+    def card(self) -> Path:
+        """README.md and croissant.json for whoever publishes the corpus."""
+        return self.root / "card"
+
+    @property
     def work(self) -> Path:
         """Intermediates that an interrupted build goes on from."""
         return self.root / ".work"
 
     @property
     def owner(self) -> Path:
-        """Names the recipe that this folder belongs to, from the first moment on."""
+        """Names the recipe that this folder belongs to, and its file, from the first moment on."""
         return self.work / "build.json"
 
     @property

@@ -7,14 +7,14 @@ shard against the digest that stands here.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from registry.errors import RecordError
 from registry.publish import write_json
 
-FORMAT = 1
+FORMAT: Literal[2] = 2  # 1 kept no order of profiles
 
 
 class _Entry(BaseModel):
@@ -44,12 +44,12 @@ class FileRecord(_Entry):
 class Manifest(_Entry):
     """All of it. `fingerprint` names everything that the build depends on."""
 
-    format: int = FORMAT
+    format: Literal[2] = FORMAT
     name: str
     version: str
     fingerprint: str
     recipe: dict[str, Any]
-    profiles: dict[str, dict[str, dict[str, Any]]]  # kind -> rule -> at_least, at_most, because
+    profiles: dict[str, list[dict[str, Any]]]  # kind -> rule, at_least, at_most, because, options; as they judge
     libraries: dict[str, str]
     tokenizer: dict[str, Any]
     sources: dict[str, SourceCount]

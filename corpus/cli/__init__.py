@@ -22,6 +22,8 @@ COMMANDS = {
     "build": "Build a corpus: documents, ledger and tokenized shards.",
     "extract": "Print the documents of one file, as stage 2 of a build reads them.",
     "explain": "Tell what happened to one document, and why.",
+    "audit": "Write the report of a build, and hold its numbers against gates.",
+    "diff": "Tell what changed from one build to another.",
     "check": "Check a recipe and everything that it names, without building.",
     "ls": "List the domains that can be built and the corpora that were.",
     "tokenizer": "Train a tokenizer on the kept texts of a build.",

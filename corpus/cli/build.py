@@ -61,10 +61,12 @@ def command(
         return 0
     mode: Literal["resume", "fresh", "continue"] = "resume" if resume else "fresh" if fresh else "continue"
     progress = Console(stderr=True)
+    from corpus.audit import write
     from corpus.opened import OpenedBuild
 
     done = build(path, out, changes=changes, workers=workers, engine=engine, mode=mode, console=progress)
     opened = OpenedBuild(done.layout, done.manifest)
+    write(opened)
     _enter_catalog(opened, progress)
     _show(opened, changed=done.changed)
     return _PARTIAL if done.manifest.fates.get("failed") else 0
@@ -124,6 +126,7 @@ def _show(opened: OpenedBuild, *, changed: bool) -> None:
     out.print(f"{sum(manifest.fates.values()):,} documents seen = {told}", highlight=False)
     _show_failures(list(opened.ledger(fate="failed")), out)
     state = "built" if changed else "is up to date; nothing was done"
+    out.print(f"The report: {opened.layout.report}", highlight=False, soft_wrap=True)
     out.print(f"{opened.layout.root} {state}. What happened to a document: corpus explain {opened.layout.root} ID",
               highlight=False, soft_wrap=True)  # fmt: skip
 

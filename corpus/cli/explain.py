@@ -13,13 +13,13 @@ _MOST = 20
 @click.argument("build", type=click.Path(path_type=Path))
 @click.argument("document", metavar="[ID]", default="")
 @click.option("--uri", default="", help="The documents of one input, by its path within the source.")
-@click.option("--text", default="", help="The documents that contain this text; white space does not count.")
+@click.option("--text", default="", help="The documents that contain this text, or most of it; white space does not count.")
 def command(build: Path, document: str, uri: str, text: str) -> None:
     """Tell what happened to one document, and why.
 
     BUILD is the build folder; ID is the document's id, or its first digits.
     """
-    from corpus.explain import find, story
+    from corpus.explain import find, journey, story
     from corpus.opened import open_build
     from registry.errors import UsageError
 
@@ -31,7 +31,7 @@ def command(build: Path, document: str, uri: str, text: str) -> None:
         raise UsageError(f"{build}: no document has {document or uri or text!r}; ids and uris stand in the ledger")
     for number, row in enumerate(rows[:_MOST]):
         click.echo("\n" if number else "", nl=False)
-        for line in story(opened, row):
+        for line in story(journey(opened, row)):
             click.echo(line)
     if len(rows) > _MOST:
         click.echo(f"\nand {len(rows) - _MOST} more")

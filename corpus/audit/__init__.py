@@ -1,0 +1,91 @@
+"""The audit: ledger and shards -> numbers -> report.html, audit.json, and the card.
+
+In: a finished build. Out, in its folder: a page to read (one file, no network), the same numbers for machines, and the
+dataset's card. audit.json is written last and records the others, so that an audit that is there is not made again.
+100,000 documents take 8 s, and the page stays under 1 MB: it holds sums and a sample.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from corpus.opened import OpenedBuild
+
+Language = Literal["en", "ja"]
+
+
+def write(opened: OpenedBuild, language: Language | None = None, *, fresh: bool = False) -> dict[str, Any]:
+    """Write report, card and audit.json, unless they are there; returns the numbers.
+
+    Args:
+        opened: the build.
+        language: of the page; default: that of the page that is there, else English.
+        fresh: write them anew, and check every file of the build again.
+
+    Raises:
+        RecordError: the build's files are damaged, of another version, or contradict each other.
+    """
+    code = _code()
+    known = _on_record(opened, code)
+    if known is not None and not fresh and language in {None, known["record"]["language"]}:
+        return known
+    language = language or (known["record"]["language"] if known else "en")
+    return _write(opened, code, language)
+
+
+def _write(opened: OpenedBuild, code: str, language: Language) -> dict[str, Any]:
+    import hashlib
+
+    from corpus.audit.findings import find
+    from corpus.audit.page import render
+    from corpus.card import card
+    from registry.publish import write_json, write_text
+
+    opened.layout.audit.unlink(missing_ok=True)
+    findings = find(opened)
+    pages = {
+        "report.html": render(opened, findings, language),
+        **{f"card/{name}": text for name, text in card(opened, findings.figures).items()},
+    }
+    files = {}
+    for name, text in pages.items():
+        write_text(opened.layout.root / name, text)
+        content = text.encode()
+        files[name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    build = opened.manifest.fingerprint
+    record = {"build": build, "code": code, "language": language, "files": files}
+    figures = {**findings.figures, "record": record}
+    write_json(opened.layout.audit, figures)
+    return figures
+
+
+def _on_record(opened: OpenedBuild, code: str) -> dict[str, Any] | None:
+    """The numbers of an audit of this very build by this very code whose files are all there."""
+    try:
+        figures: dict[str, Any] = json.loads(opened.layout.audit.read_bytes())
+        record = figures["record"]
+        same = record["build"] == opened.manifest.fingerprint and record["code"] == code
+        sizes = {name: (opened.layout.root / name).stat().st_size for name in record["files"]}
+        whole = all(sizes[name] == file["bytes"] for name, file in record["files"].items())
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return figures if same and whole else None
+
+
+def _code() -> str:
+    """A digest of all that decides how an audit looks."""
+    from pathlib import Path
+
+    from pipelines.engine.records import code_version, fingerprint
+
+    here = Path(__file__).parent
+    looks = [path.read_text(encoding="utf-8") for path in _looks(here)]
+    return fingerprint(code_version("corpus.audit", "corpus.explain", "corpus.card", "jinja2=="), looks)
+
+
+def _looks(here: Path) -> list[Path]:
+    return sorted((here / "templates").iterdir())
