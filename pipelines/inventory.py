@@ -138,6 +138,8 @@ def _inputs(source: str, uri: str, path: Path, stat: _Stat) -> list[Input]:
             found = list_members(path)
         except InputError as error:
             return [Input(source, uri, path, stat.size, "", str(error))]
+        if not found:
+            return [Input(source, uri, path, stat.size, "", "empty: an archive without files")]
         return [Input(source, f"{uri}!/{m.name}", path, m.bytes, m.sha256, m.error, m.name) for m in found]
     return [Input(source, uri, path, stat.size, _hash(path))]
 

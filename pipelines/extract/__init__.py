@@ -22,11 +22,12 @@ for _format, _target in {
     "filing": "pipelines.extract.filing:extract_filing",
     "html": "pipelines.extract.html:extract_html",
     "jsonl": "pipelines.blocks.readers:extract_jsonl",
+    "law": "pipelines.extract.law:extract_law",
     "parquet": "pipelines.blocks.readers:extract_parquet",
     "pdf": "pipelines.extract.pdf:extract_pdf",
     "text": "pipelines.extract.text:extract_text",
-    "xbrl": "pipelines.extract.filing:extract_xbrl",
     "warc": "pipelines.blocks.readers:extract_warc",
+    "xbrl": "pipelines.extract.filing:extract_xbrl",
 }.items():
     extractor.lazy(_format, _target)
 

@@ -39,7 +39,10 @@ SUPERSETS = {
     "utf-16": "utf-16-le",
 }
 CHARSET = re.compile(r"ascii|utf-(8|16|32)|cp\d|iso|euc_|gb|big5|koi8|shift_jis|hz|johab|mac-|tis")  # not idna, rot13
-JUDGED_BYTES = 200_000  # enough to tell encodings apart, and bounds the time a large file takes
+JUDGED_BYTES = 2048  # of what is not ASCII: enough to tell encodings apart, and bounds the time that any file takes
+NEARLY_BYTES = 200_000  # looked at for UTF-8 that is broken in places
+BEFORE = 64  # ASCII bytes ahead of them
+NOT_ASCII = re.compile(rb"[\x00\x80-\xff]")
 
 READABLE = re.compile(r"[\t\n\r -~、。「」・ー\u3041-\u3096\u30a1-\u30fa]")
 KANJI = re.compile(r"[\u4e00-\u9fff]")
@@ -47,7 +50,7 @@ ODD = re.compile(
     r"[\x00-\x08\x0b\x0e-\x1f\x7f-\xbf\u0192\u02c6\u02dc\u2018-\u201a\u2020-\u203a\ue000-\uf8ff\ufffd\uff61-\uff9f]"
 )
 REPLACEMENT = "\ufffd"
-CP932_HOLES = re.compile(r"[\x80\uf8f0-\uf8f3]")  # Python gives the bytes 80 A0 FD FE FF a meaning that no file intends
+CP932_HOLES = "\x80\uf8f0\uf8f1\uf8f2\uf8f3"  # Python gives the bytes 80 A0 FD FE FF a meaning that no file intends
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,14 @@ def decode(data: bytes, declared: str | None = None) -> Decoded:
         return min((_read(data, codec) for codec in JIS_CODECS), key=lambda read: read.undecodable)
     if b"\0" not in data and _is_utf8(data):
         return _read(data, "utf-8")
-    return _read(data, _choose(data[:JUDGED_BYTES], declared))
+    return _read(data, _choose(_telling(data), declared))
+
+
+def _telling(data: bytes) -> bytes:
+    """The part of `data` that tells encodings apart: from the first byte that is not ASCII, in step with UTF-16."""
+    found = NOT_ASCII.search(data)
+    start = max(0, (found.start() if found else 0) - BEFORE) & ~1
+    return data[start : start + JUDGED_BYTES]
 
 
 def _is_utf8(data: bytes) -> bool:
@@ -80,7 +90,7 @@ def _is_utf8(data: bytes) -> bool:
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:
-        text = data.decode("utf-8", "replace")
+        text = data[:NEARLY_BYTES].decode("utf-8", "replace")
         sequences = len(text) - len(text.encode("ascii", "ignore"))
         return sequences > 100 * text.count(REPLACEMENT)
     return True
@@ -120,8 +130,8 @@ def known(label: str | None) -> str | None:
 
 def _read(data: bytes, codec: str) -> Decoded:
     text = data.decode(codec, "replace")
-    if codec == "cp932":
-        text = CP932_HOLES.sub(REPLACEMENT, text)
+    if codec == "cp932" and any(hole in text for hole in CP932_HOLES):
+        text = text.translate(dict.fromkeys(map(ord, CP932_HOLES), REPLACEMENT))
     broken = text.count(REPLACEMENT)
     if broken:  # some may be in the source itself, which is no fault of the bytes
         broken -= data.decode(codec, "ignore").count(REPLACEMENT)

@@ -60,16 +60,17 @@ def extract_xbrl(raw: Raw, *, check: bool = False) -> Iterator[Part | Failure]:
     root = parse(DECLARATION.sub("", decoded.text, count=1), xml_parser())
     items = [(etree.QName(element).localname, element.text or "") for element in root.iterchildren(etree.Element)]
     blocks: list[Block] = []
-    seen = ""
+    source = told = ""
     for concept, markup in items:
         if concept.endswith(TEXT_BLOCK) and markup.strip():
             page = parse_html(f"<div>{markup}</div>")
             shown = visible_text(page)
-            if shown.strip() and shown not in seen:  # a note may be tagged as a whole and in parts
-                seen += shown
+            solid = "".join(shown.split())
+            if solid and solid not in told:  # a note may be tagged as a whole and in parts
+                source, told = source + shown, told + solid
                 blocks += blocks_of(page)
     facts = metadata(first_values(items), decoded.text)
-    yield from _parts(blocks, seen, facts, decoded.undecodable, check=check)
+    yield from _parts(blocks, source, facts, decoded.undecodable, check=check)
 
 
 def extract_edinet_csv(raw: Raw, *, check: bool = False) -> Iterator[Part | Failure]:

@@ -1,4 +1,4 @@
-"""Plain text, Markdown and Aozora Bunko files -> one document.
+"""Plain text, sources of textbooks and Aozora Bunko files -> one document.
 
 In: text in any Japanese encoding. Out: its text, a title from the first heading or the front matter, and, for Aozora
 Bunko files (recognised by what is in them), title, author and colophon as metadata and the work itself without the
@@ -14,6 +14,7 @@ import yaml
 
 from pipelines.extract import Failure, Part
 from pipelines.extract.encoding import decode
+from pipelines.extract.sources import plain_markdown
 from registry.errors import InputError
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def read_text(text: str, *, ruby: Ruby = "drop") -> Part:
     if is_aozora(text):
         return _read_aozora(text, ruby)
     text, metadata = _front_matter(text)
+    text = plain_markdown(text)
     heading = HEADING.search(FENCED.sub("", text))
     title = metadata.pop("title", "") or (heading.group(1) if heading else "")
     return Part(text.strip("\n"), title=title, date=metadata.pop("date", ""), metadata=metadata)

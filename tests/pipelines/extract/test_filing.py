@@ -10,8 +10,9 @@ import pytest
 
 from pipelines.extract import Raw
 from pipelines.extract.facts import iso_date
-from pipelines.extract.fidelity import fidelity
+from pipelines.extract.fidelity import fidelity, missing
 from pipelines.extract.filing import extract_edinet_csv, extract_filing, extract_xbrl
+from pipelines.extract.sniff import sniff
 from registry.errors import InputError
 
 HEAD = (
@@ -169,3 +170,110 @@ def test_real_headers_name_the_filer(shared_data):
     for path in files:
         metadata = next(extract_filing(Raw(path, path.name, "filing", "application/xhtml+xml"))).metadata
         assert {"filer", "edinet_code", "document_type", "filing_date"} <= metadata.keys()
+
+
+def test_numbered_titles_without_brackets_are_headings_and_enumerations_are_not(tmp_path):
+    body = f"<h3>１【経営指標】</h3><div>(1）連結経営指標等</div>{LONG}<p>(1) 取締役会</p><p>(2) 監査役会</p><p>（３）2024年の売上。</p>"
+    (part,) = extract(tmp_path, body)
+    assert "#### (1）連結経営指標等" in part.text
+    assert "\n\n(1) 取締役会\n\n(2) 監査役会\n\n（３）2024年の売上。" in part.text
+
+
+def test_a_section_that_is_too_long_is_cut_at_its_own_headings(tmp_path):
+    body = f"<h2>第１【概況】</h2><h3>１【役員】</h3><h4>(1) 一</h4>{LONG * 40}<h4>(2) 二</h4>{LONG * 5}<h3>２【他】</h3>{LONG}"
+    parts = extract(tmp_path, body)
+    assert [part.metadata["section"] for part in parts] == [
+        "第１【概況】 > １【役員】 > (1) 一",
+        "第１【概況】 > １【役員】 > (2) 二",
+        "第１【概況】 > ２【他】",
+    ]
+    assert "".join("".join(part.text.split()) for part in parts).count("事業の内容は") == 40 * (40 + 5 + 1)
+
+
+def test_units_stay_with_their_table_and_continuations_with_their_facts(tmp_path):
+    table = "<table><tr><td>科目</td><td>当期</td></tr><tr><td>利益</td><td>△1</td></tr></table>"
+    name = (
+        '<ix:nonNumeric name="a:CompanyNameCoverPage" continuedAt="n2">架空</ix:nonNumeric>、'
+        '<ix:continuation id="n2">電機</ix:continuation>'
+    )
+    first, second = extract(
+        tmp_path, f"<h3>１【表】</h3>{LONG}<p>（単位：百万円）</p>{table}<h3>２【名】</h3>{LONG}<p>{name}</p>"
+    )
+    assert "（単位：百万円）\n\n| 科目 | 当期 |" in first.text
+    assert second.metadata["filer"] == "架空 電機"
+    assert second.text.endswith("架空、電機")
+
+
+def test_consolidated_or_not_is_told_by_the_facts(tmp_path):
+    fact = FACT.format("1").replace('"c"', '"CurrentYearDuration_{}Member"')
+    for member, expected in (("Consolidated", "true"), ("NonConsolidated", "false")):
+        (part,) = extract(tmp_path, f"<p>売上 {fact.format(member)}</p>")
+        assert part.metadata["consolidated"] == expected
+
+
+def test_what_is_missing_is_told_with_its_place():
+    lines = missing("売上高 1,234\n利益は △56 である\n1,234", "1,234 56").split("\n")
+    assert lines == ["△56\t売上高 1,234 利益は △56 である 1,234", "1,234\t売上高 1,234 利益は △56 である 1,234"]
+    assert missing("12 △3", "| 12 | △ 3 |") == ""
+
+
+INSTANCE = (
+    '<?xml version="1.0"?><xbrli:xbrl xmlns:xbrli="http://www.xbrl.org/2003/instance" xmlns:c="http://x">'
+    "<c:FilerNameInJapaneseDEI>架空電機</c:FilerNameInJapaneseDEI><c:NetSales>123</c:NetSales>"
+    "<c:BusinessTextBlock>{}</c:BusinessTextBlock><c:PartOfItTextBlock>{}</c:PartOfItTextBlock></xbrli:xbrl>"
+)
+
+
+def test_an_instance_gives_its_text_blocks_once(tmp_path):
+    inner = "<p>売上は △12 百万円</p>"
+    path = tmp_path / "a.xbrl"
+    path.write_text(INSTANCE.format(html.escape(f"<h3>１【業績】</h3>{inner}{LONG}"), html.escape(inner)), "utf-8")
+    assert sniff(path).format == "xbrl"
+    (part,) = extract_xbrl(Raw(path, path.name, "filing", ""))
+    assert part.text.startswith("### １【業績】\n\n売上は △12 百万円")
+    assert part.text.count("△12") == 1
+    assert (part.title, part.metadata["filer"]) == ("１【業績】", "架空電機")
+    assert part.measurements["signs_kept"] == 1.0
+
+
+def test_a_type_5_csv_gives_its_text_blocks_and_its_facts(tmp_path):
+    rows = [
+        ("要素ID", "項目名", "コンテキストID", "相対年度", "連結・個別", "期間・時点", "ユニットID", "単位", "値"),
+        ("jpdei_cor:EDINETCodeDEI", "EDINETコード、DEI", "F", "提出日時点", "その他", "時点", "－", "－", "E01234"),
+        ("jpdei_cor:FundCodeDEI", "ファンドコード、DEI", "F", "提出日時点", "その他", "時点", "－", "－", "－"),
+        (
+            "a:BusinessTextBlock",
+            "事業の内容 [テキストブロック]",
+            "F",
+            "",
+            "",
+            "",
+            "－",
+            "－",
+            "事業は次のとおり。" * 80 + "\n表△5",
+        ),
+        *[("a:NetSales", "売上高", "C", "当期", "連結", "期間", "JPY", "円", "-1|2")] * 20,
+    ]
+    path = tmp_path / "a.csv"
+    path.write_text("\r\n".join("\t".join(f'"{cell}"' for cell in row) for row in rows), "utf-16")
+    assert sniff(path).format == "edinet_csv"
+    text, facts = extract_edinet_csv(Raw(path, path.name, "filing", ""))
+    assert (text.title, text.metadata["edinet_code"]) == ("事業の内容", "E01234")
+    assert "fund_code" not in text.metadata
+    assert text.text.endswith("\n\n表△5")
+    assert "| 売上高 | 当期 | 連結 | 期間 | -1\\|2 | 円 |" in facts.text
+    assert facts.measurements == {"numbers_kept": 1.0, "signs_kept": 1.0, "undecodable": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "read"),
+    [("edinet_xbrl/*", extract_xbrl), ("edinet_csv/*annual*", extract_edinet_csv), ("sec/*", extract_filing)],
+)
+def test_other_real_reports_lose_nothing_and_name_their_filer(shared_data, pattern, read):
+    files = sorted(shared_data.glob(pattern))[:4]
+    assert files
+    for path in files:
+        parts = list(read(Raw(path, path.name, "filing", "")))
+        assert len(parts) > 5
+        assert {(part.measurements["numbers_kept"], part.measurements["signs_kept"]) for part in parts} == {(1.0, 1.0)}
+        assert {"filer", "period_end"} <= parts[0].metadata.keys()

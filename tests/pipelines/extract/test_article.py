@@ -1,0 +1,101 @@
+"""Japanese articles are found by their sentences; what surrounds them, and what style sheets hide, is left out."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipelines.extract.article import choose, is_japanese
+from pipelines.extract.html import read_html
+from pipelines.extract.markup import hide_by_style, parse_html
+from pipelines.extract.tables import Block
+from pipelines.extract.walk import blocks_of, to_markdown
+
+BODY = "".join(f"<p>第{n}四半期の売上高は前年同期に比べて{n}割増加し、利益も改善した。</p>" for n in range(1, 7))
+LINKS = "".join(f"<li><a href=/{n}>関連する記事の見出し{n}</a></li>" for n in range(30))
+
+
+def page(article, *, around="", head=""):
+    return f"<html><head><title>x</title>{head}</head><body>{around}<div>{article}</div><div><ul>{LINKS}</ul></div></body></html>"
+
+
+def test_the_article_is_taken_and_lists_of_links_are_not():
+    tree = parse_html(page(f"<div>{BODY}<ul>{LINKS}</ul></div>"))
+    text = to_markdown(choose(tree, []))
+    assert text.startswith("第1四半期")
+    assert text.endswith("改善した。")
+    assert "関連する記事" not in text
+
+
+def test_a_page_without_a_sentence_is_read_all_the_same():
+    lines = "<br>".join(["今日は晴れ", "会社へ行く", "帰りに本を買った", "とても面白い"] * 12)
+    assert "会社へ行く" in read_html(page(f"<div class=entry>{lines}</div>")).text
+
+
+@pytest.mark.parametrize("called", ["related-posts", "sidebar", "sns_share", "ranking", "commentList"])
+def test_what_is_called_furniture_is_left_out(called):
+    extra = f'<div class="{called}"><p>こちらの記事もよく読まれています。ぜひご覧ください。</p></div>'
+    assert "よく読まれて" not in to_markdown(choose(parse_html(page(f"<div>{BODY}{extra}</div>")), []))
+
+
+def test_furniture_that_holds_the_article_is_none():
+    tree = parse_html(page(f'<div class="l-wrapper gate-ad"><main>{BODY}</main></div>'))
+    assert "第6四半期" in to_markdown(choose(tree, []))
+
+
+def test_what_the_article_lacks_is_taken_from_the_main_text():
+    main = [Block("長い本文がここにある。" * 60)]
+    assert choose(parse_html(page("<p>短い。</p>")), main) == main
+
+
+def test_japanese_is_told_by_kana():
+    assert is_japanese([Block("売上高が増加した")])
+    assert not is_japanese([Block("売上高 営業利益 純資産")])
+    assert not is_japanese([Block("Net sales increased")])
+
+
+def test_english_pages_are_left_to_trafilatura():
+    from trafilatura import extract
+
+    body = "".join(
+        f"<p>Net sales in quarter {n} rose by {n} percent, and profit improved as well.</p>" for n in range(1, 9)
+    )
+    source = f"<html><body><article><h1>Results</h1>{body}</article><aside>{LINKS}</aside></body></html>"
+    ours, theirs = (" ".join(text.replace("#", "").split()) for text in (read_html(source).text, extract(source)))
+    assert ours == theirs
+
+
+@pytest.mark.parametrize(
+    ("style", "shown"),
+    [
+        (".x{display:none}", False),
+        ("/* .y{} */ p.x , .z { color:red; display : none }", False),
+        ("#i{visibility:hidden}", False),
+        ("@media print{.x{display:none}}", True),
+        ("div.x{display:none}", True),
+        (".x{display:block}", True),
+    ],
+)
+def test_what_a_style_sheet_hides_is_not_seen(style, shown):
+    tree = parse_html(
+        f'<html><head><style>{style}</style></head><body><p class="a x" id=i>見えない</p>見える</body></html>'
+    )
+    hide_by_style(tree)
+    assert ("見えない" in to_markdown(blocks_of(tree))) is shown
+
+
+def test_reservations_and_further_pages_are_metadata():
+    head = (
+        '<meta name="tdm-reservation" content="1"><meta name="TDM-Policy" content="https://example.jp/tdm.json">'
+        '<link rel=next href="/a?page=2"><link rel=prev href="/a">'
+    )
+    metadata = read_html(page(BODY, head=head)).metadata
+    assert metadata["tdm_reservation"] == "1"
+    assert metadata["tdm_policy"] == "https://example.jp/tdm.json"
+    assert (metadata["next_page"], metadata["previous_page"]) == ("/a?page=2", "/a")
+
+
+def test_a_page_measures_what_its_main_text_leaves_out():
+    part = read_html(page(BODY + "<p>差額は△12百万円です。</p>", around="<nav>2024 2023</nav>"), check=True)
+    assert 0 < part.measurements["numbers_kept"] < 1
+    assert part.measurements["signs_kept"] == 1.0
+    assert "2024\t2024 2023" in part.metadata["missing"]
