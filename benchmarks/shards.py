@@ -234,7 +234,7 @@ def _texts(size: int) -> list[str]:
 
 
 def tokenizing(folder: Path, *, quick: bool) -> dict[str, Any]:
-    """Texts to shards, beside the bare tokenizer's ids and nothing done with them."""
+    """Texts to shards, beside the ids that the bare tokenizer hands out, as lists, with nothing done with them."""
     from pipelines.tokenize import LanguageTokenizer
     from pipelines.tokenize.domain import save_tokenizer, train_tokenizer
     from pipelines.tokenize.fast import load_fast
@@ -272,7 +272,7 @@ def _bare(path: Path) -> Callable[[list[str]], Any]:
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(path / "tokenizer.json"))
-    return lambda texts: tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+    return lambda texts: [encoding.ids for encoding in tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
 
 
 def _stage(stack: ExitStack, path: Path, tokenizer: Any) -> Callable[[list[str]], None]:
