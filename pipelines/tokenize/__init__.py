@@ -140,10 +140,15 @@ class LanguageTokenizer:
 
     def _without_controls(self, ids: NDArray[np.uint32], offsets: NDArray[np.int64]) -> Flat:
         """Ids without those of control tokens, which a text can spell only by knowing what they were renamed to."""
-        found = self._is_control[ids]
-        if not found.any():
+        if not self._spans_controls(ids):
             return ids, offsets
+        found = self._is_control[ids]
         return ids[~found], offsets - np.concatenate(([0], np.cumsum(found)))[offsets]
+
+    def _spans_controls(self, ids: NDArray[np.uint32]) -> bool:
+        """Whether ids lie where those of control tokens do: mostly first or last, so two comparisons clear a text."""
+        controls = np.flatnonzero(self._is_control)
+        return bool(controls.size and ids.size and ((ids >= controls[0]) & (ids <= controls[-1])).any())
 
     def _control(self, token: int | None, name: str, key: str) -> int:
         if token is None:
@@ -160,24 +165,19 @@ def is_validation(document_id: str, fraction: float) -> bool:
     return int.from_bytes(digest, "little") < fraction * (1 << 64)
 
 
-def flat(rows: list[NDArray[np.uint32]]) -> Flat:
-    """Rows laid end to end."""
-    sizes = [0, *(row.size for row in rows)]
-    return np.concatenate([np.empty(0, np.uint32), *rows]), np.cumsum(sizes, dtype=np.int64)
-
-
 def _framed(ids: NDArray[np.uint32], sizes: NDArray[np.int64], before: int | None, after: int | None) -> Encoded:
     """Ids with a token before and after each text."""
     offsets = np.concatenate(([0], np.cumsum(sizes + (before is not None) + (after is not None)))).astype(np.int64)
     if before is None and after is None:
         return Encoded(ids, offsets)
     framed = np.empty(offsets[-1], dtype=np.uint32)
-    is_text = np.ones(framed.size, dtype=bool)
+    begin = 0
+    for place, size in zip((offsets[:-1] + (before is not None)).tolist(), sizes.tolist(), strict=True):
+        framed[place : place + size] = ids[begin : begin + size]
+        begin += size
     for token, places in ((before, offsets[:-1]), (after, offsets[1:] - 1)):
         if token is not None:
             framed[places] = token
-            is_text[places] = False
-    framed[is_text] = ids
     return Encoded(framed, offsets)
 
 

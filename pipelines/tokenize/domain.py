@@ -47,6 +47,8 @@ def train_tokenizer(texts: Iterator[str], *, model: Model, vocabulary: int, spec
         tokenizer = (_bpe if model == "bpe" else _unigram)(texts, vocabulary, controls)
     except Exception as error:  # noqa: BLE001 - the Rust library raises Exception itself
         raise UsageError(f"nothing can be trained on these texts: {error}") from None
+    if tokenizer.get_vocab_size() < least:
+        raise UsageError("nothing can be trained on these texts: they are empty")
     return tokenizer
 
 

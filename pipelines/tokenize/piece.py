@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipelines.tokenize import flat
 from registry.errors import UsageError
 
 if TYPE_CHECKING:
@@ -51,7 +50,9 @@ class Piece:
 
     def encode(self, texts: list[str]) -> Flat:
         """The ids of texts."""
-        return flat([row.astype(np.uint32) for row in self._model.encode(texts, out_type="numpy", num_threads=1)])
+        rows = self._model.encode(texts, out_type="numpy", num_threads=1)
+        ends = np.cumsum([0, *(row.size for row in rows)], dtype=np.int64)
+        return np.concatenate([np.empty(0, np.uint32), *rows], dtype=np.uint32, casting="unsafe"), ends
 
     def decode(self, ids: list[int]) -> str:
         """The text of ids."""
