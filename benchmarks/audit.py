@@ -2,10 +2,10 @@
 
     python benchmarks/audit.py [--quick] [--json] [--rows N]
 
-The report is made of a synthetic ledger (a million rows; with --quick 100,000) in a process of its own, and its funnel is
-compared with DuckDB's counts over the same files. 200 documents of a real build are explained one by one, and each answer
-is compared with what extracting and refining the raw file anew gives. duckdb and mlcroissant are used where they are
-installed; without them their figures are null. Prints one JSON object last.
+The report is made of a synthetic ledger (a million rows; with --quick 100,000) in a process of its own, and its
+funnel is compared with DuckDB's counts over the same files. 200 documents of a real build are explained one by one, and
+each answer is compared with what extracting and refining the raw file anew gives. duckdb and mlcroissant are used
+where they are installed; without them their figures are null. Prints one JSON object last.
 """
 
 from __future__ import annotations
@@ -55,7 +55,10 @@ def funnel_equals_duckdb(build: Path) -> bool | None:
     query = """SELECT source, count(*), count(*) FILTER (fate = 'kept'), count(*) FILTER (fate = 'rejected'),
         count(*) FILTER (fate = 'duplicate'), count(*) FILTER (fate = 'failed'), sum(chars) FILTER (fate = 'kept'),
         sum(tokens) FILTER (fate = 'kept') FROM read_parquet(?) GROUP BY source"""
-    counted = {row[0]: [int(n or 0) for n in row[1:]] for row in duckdb.execute(query, [f"{build}/ledger/*.parquet"]).fetchall()}
+    counted = {
+        row[0]: [int(n or 0) for n in row[1:]]
+        for row in duckdb.execute(query, [f"{build}/ledger/*.parquet"]).fetchall()
+    }
     figures = json.loads((build / "audit.json").read_bytes())
     keys = ("documents", "kept", "rejected", "duplicate", "failed", "characters", "tokens")
     told = {name: [source[key] for key in keys] for name, source in figures["sources"].items() if source["documents"]}
@@ -159,7 +162,9 @@ class Truth:
             broken = next(limit for limit in told.limits if limit.broken)
             return same and decided == (row["rule"], row["value"], row["threshold"]) and broken.rule == row["rule"]
         if row["fate"] == "duplicate":
-            return same and verdict is None and told.twin.similarity == row["similarity"] == self.similarity(refined, told)
+            return (
+                same and verdict is None and told.twin.similarity == row["similarity"] == self.similarity(refined, told)
+            )
         return same and verdict is None and told.shard is not None
 
     def similarity(self, refined: Any, told: Any) -> float:
@@ -184,7 +189,9 @@ def measured(rows: int) -> Iterator[dict[str, Any]]:
         yield {"rows": rows, **report(drawn_build)}
         yield {"funnel_equals_duckdb": funnel_equals_duckdb(drawn_build)}
         command = [sys.executable, "-m", "corpus", "build", SMALL, "--out", real]
-        done = subprocess.run(command, env={**os.environ, "CORPUS_HOME": folder}, capture_output=True, cwd=ROOT, check=False)
+        done = subprocess.run(
+            command, env={**os.environ, "CORPUS_HOME": folder}, capture_output=True, cwd=ROOT, check=False
+        )
         if done.returncode not in {0, 3}:
             sys.exit(done.stderr.decode())
         yield explain(real, SMALL, ASKED)

@@ -23,10 +23,34 @@ TOKENIZER = Path(__file__).parents[1] / "registry" / "domains" / "ja_finance" / 
 SOURCES = {"filings": "filing", "laws": "law", "books": "textbook", "novels": "literature", "news": "news"}
 LICENCES = ("PDL-1.0", "public-domain", "CC-BY-4.0", "public-domain", "licensed")
 RULES = [f"rule_{number:02d}" for number in range(38)]
-OTHERS = ["characters", "numbers_kept", "signs_kept", "privacy_phone", "privacy_email", "quality", "hiragana_ratio", "kanji_ratio"]
+OTHERS = [
+    "characters",
+    "numbers_kept",
+    "signs_kept",
+    "privacy_phone",
+    "privacy_email",
+    "quality",
+    "hiragana_ratio",
+    "kanji_ratio",
+]
 PART = 20_000  # rows in a file
 GROUP = 256  # rows in a group, as the write stage makes them
-WORDS = ("財務諸表", "企業", "当期", "売上高", "営業利益", "増加", "減少", "百万円", "投資家", "開示", "監査", "株主", "配当", "見通し")
+WORDS = (
+    "財務諸表",
+    "企業",
+    "当期",
+    "売上高",
+    "営業利益",
+    "増加",
+    "減少",
+    "百万円",
+    "投資家",
+    "開示",
+    "監査",
+    "株主",
+    "配当",
+    "見通し",
+)
 
 
 def synthesize(root: Path, rows: int, seed: int = 1) -> None:
@@ -56,7 +80,7 @@ def synthesize(root: Path, rows: int, seed: int = 1) -> None:
         (root / "tokenizer" / path.name).write_bytes(path.read_bytes())
     Manifest(
         name="synthetic", version="0", fingerprint=f"{rows}-{seed}", recipe=Recipe.model_validate(recipe).model_dump(),
-        profiles={kind: limits for kind in SOURCES.values()}, libraries={},
+        profiles=dict.fromkeys(SOURCES.values(), limits), libraries={},
         tokenizer={"sha256": "", "vocabulary": 1 << 15, "dtype": "uint16"}, sources=sources, files=files,
     ).write(Layout(root).manifest)  # fmt: skip
 
@@ -90,7 +114,9 @@ def _columns(draw: Any, here: Any, ids: list[str], fates: Any, source: Any, toke
         "value": pa.array(np.where(rejected, 0.05, np.nan), from_pandas=True),
         "threshold": pa.array(np.where(rejected, 0.1, np.nan), from_pandas=True),
         "duplicate_of": [ids[0] if d else "" for d in duplicate],
-        "similarity": pa.array(np.where(duplicate, np.where(near, 0.8 + 0.2 * draw.random(count), 1.0), np.nan), from_pandas=True),
+        "similarity": pa.array(
+            np.where(duplicate, np.where(near, 0.8 + 0.2 * draw.random(count), 1.0), np.nan), from_pandas=True
+        ),
         "error": ["broken: drawn" if f else "" for f in failed],
         "chars": np.array([len(text) for text in texts]) * ~failed,
         "words": np.full(count, 24) * ~failed,
@@ -117,7 +143,7 @@ def _write_part(root: Path, number: str, columns: dict[str, pa.Array], fate: Any
         ("documents", fate == 0, text_schema()),
         ("rejects", (fate == 1) | (fate == 2), text_schema()),
     ):
-        table = pa.table([columns[name].cast(schema.field(name).type) for name in schema.names], schema=schema)
+        table = pa.table([_as(columns[name], schema.field(name).type) for name in schema.names], schema=schema)
         path = root / folder / f"{number}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(table.filter(pa.array(chosen)), path, row_group_size=GROUP, compression="zstd")
@@ -126,8 +152,20 @@ def _write_part(root: Path, number: str, columns: dict[str, pa.Array], fate: Any
     kept = np.flatnonzero(fate == 0)
     with ShardWriter(path, dtype="uint16") as writer:
         for row in kept:
-            writer.write(columns["id"][row].as_py(), columns["source"][row].as_py(), np.zeros(columns["tokens"][row].as_py(), np.uint16))
+            writer.write(
+                columns["id"][row].as_py(),
+                columns["source"][row].as_py(),
+                np.zeros(columns["tokens"][row].as_py(), np.uint16),
+            )
     files[f"shards/train/{number}.arrow"] = _record(path)
+
+
+def _as(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    """The column as the schema has it: a map is a list of key and value in documents/ and rejects/."""
+    if isinstance(column, pa.MapArray) and pa.types.is_list(kind):
+        pairs = pa.StructArray.from_arrays([column.keys, column.items], fields=list(kind.value_type))
+        return pa.ListArray.from_arrays(column.offsets, pairs, type=kind)
+    return column.cast(kind)
 
 
 def _record(path: Path) -> FileRecord:

@@ -1,8 +1,8 @@
 """Is the record whole, and do its parts agree? Nothing is drawn from one that is not.
 
 In: an opened build and its ledger. Out: nothing, or one RecordError that names every contradiction. Checked: each
-published file against the size and (ledger, documents, rejects) the digest of the manifest; documents by source and fate;
-the ids and token counts of the kept documents against the shards, row by row. A million rows take 3 s.
+published file against the size and (ledger, documents, rejects) the digest of the manifest; documents by source and
+fate; the ids and token counts of the kept documents against the shards, row by row. A million rows take 3 s.
 """
 
 from __future__ import annotations

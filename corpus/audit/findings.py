@@ -10,8 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from corpus.audit import checks, samples
 from corpus.audit.changes import Change, changes, excerpt
-from corpus.audit.figures import bill, contamination, counts, duplicates, extraction, privacy, rules, script
-from corpus.audit.figures import selftest, terms, tokens
+from corpus.audit.figures import (
+    bill,
+    contamination,
+    counts,
+    duplicates,
+    extraction,
+    privacy,
+    rules,
+    script,
+    selftest,
+    terms,
+    tokens,
+)
 from corpus.audit.ledger import Ledger, read_ledger
 from corpus.audit.texts import texts
 from corpus.explain.original import Originals

@@ -48,7 +48,7 @@ def test_a_sentence_is_found_however_it_was_broken_and_spelled(opened: OpenedBui
     assert find(opened, text=sentence)[0]["id"] == row["id"]
     assert find(opened, text="\n".join(sentence))[0]["id"] == row["id"]
     assert find(opened, text=sentence[:12] + "Ｘ" + sentence[13:])[0]["id"] == row["id"]
-    assert find(opened, text="この文はどこにも無いはずの文である。")  == []
+    assert find(opened, text="この文はどこにも無いはずの文である。") == []
     assert find(opened, text=" \n") == []
 
 
@@ -90,7 +90,9 @@ def test_the_nearest_limits_of_a_kept_document_are_told(opened: OpenedBuild, row
     row = next(row for row in rows if row["fate"] == "kept" and row["source"] == "news")
     told = journey(opened, row).flips
     assert len(told) == 3
-    assert all(flip.change.startswith("refine.profiles.news.") and "rejected once it is" in flip.effect for flip in told)
+    assert all(
+        flip.change.startswith("refine.profiles.news.") and "rejected once it is" in flip.effect for flip in told
+    )
 
 
 def test_a_failure_says_what_helps(opened: OpenedBuild, rows: list[dict[str, Any]]) -> None:
@@ -110,7 +112,9 @@ def private(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("private")
     (folder / "files").mkdir()
     prose = "財務諸表は、企業の財政状態を表す書類である。ｶﾌﾞ主はこれを読んで判断する。" * 8
-    (folder / "files" / "a.txt").write_text(f"お問い合わせ先　電話：０３－１２３４－５６７８\n{prose}", encoding="utf-8")
+    (folder / "files" / "a.txt").write_text(
+        f"お問い合わせ先　電話：０３－１２３４－５６７８\n{prose}", encoding="utf-8"
+    )
     (folder / "recipe.yaml").write_text(
         "name: private\nsources: [{name: files, path: files, kind: textbook, licence: CC-BY-4.0}]\n"
         f"refine: {{normalize: {{width: half}}}}\ntokenize: {{tokenizer: {TOKENIZER}}}\n"

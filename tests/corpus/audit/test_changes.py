@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,7 +19,7 @@ def test_both_texts_can_be_read_back_from_the_changes(before: str, after: str) -
     assert "".join(text for sign, text in found if sign != "+") == before
     assert "".join(text for sign, text in found if sign != "-") == after
     assert all(text for _, text in found)
-    assert all(one[0] != other[0] for one, other in zip(found, found[1:], strict=False))
+    assert all(one[0] != other[0] for one, other in itertools.pairwise(found))
 
 
 def test_figures_change_as_a_whole() -> None:
@@ -41,7 +43,9 @@ def test_an_excerpt_shows_the_change_and_not_what_is_far_from_it() -> None:
 def test_nothing_that_acts_or_hides_is_left(text: str) -> None:
     shown = visible(text)
     assert not any(ord(char) < 32 and char not in "\t\n" for char in shown)
-    assert not set(shown) & set("\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff\x7f\x9b")
+    assert not set(shown) & set(
+        "\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff\x7f\x9b"
+    )
     assert not any(0xD800 <= ord(char) < 0xE000 for char in shown)
 
 

@@ -40,7 +40,9 @@ def test_the_funnel_is_the_ledger_counted(figures: dict[str, Any], rows: list[di
 
 
 @pytest.mark.parametrize(("group", "column"), [("sources", "source"), ("kinds", "kind"), ("licences", "licence")])
-def test_groups_are_the_ledger_counted(figures: dict[str, Any], rows: list[dict[str, Any]], group: str, column: str) -> None:
+def test_groups_are_the_ledger_counted(
+    figures: dict[str, Any], rows: list[dict[str, Any]], group: str, column: str
+) -> None:
     for name, counts in figures[group].items():
         own = [row for row in rows if row[column] == name]
         assert counts["documents"] == len(own)
@@ -54,7 +56,9 @@ def test_years_add_up(figures: dict[str, Any], rows: list[dict[str, Any]]) -> No
 
 
 def test_what_decided_is_counted_once(figures: dict[str, Any], rows: list[dict[str, Any]]) -> None:
-    expected = Counter((f"{r['stage']}.{r['rule']}", r["source"]) for r in rows if r["fate"] in {"rejected", "duplicate"})
+    expected = Counter(
+        (f"{r['stage']}.{r['rule']}", r["source"]) for r in rows if r["fate"] in {"rejected", "duplicate"}
+    )
     found = {(rule, source): n for rule, sources in figures["decided"].items() for source, n in sources.items()}
     assert found == expected
 
@@ -113,7 +117,10 @@ def test_packing_is_best_fit_decreasing(tokens: list[int], length: int) -> None:
 def test_the_self_test_finds_planted_duplicates_as_the_theory_says() -> None:
     words = ("売上", "利益", "資産", "負債", "費用", "現金", "株式", "配当", "監査", "開示")
     texts = [
-        "".join(f"第{n}期の{words[(n + k) % 10]}は前期の{words[(n * k + 3) % 10]}に比べ{n * k}百万円増えた。" for n in range(60))
+        "".join(
+            f"第{n}期の{words[(n + k) % 10]}は前期の{words[(n * k + 3) % 10]}に比べ{n * k}百万円増えた。"
+            for n in range(60)
+        )
         for k in range(1, 9)
     ]
     near = {"shingle": "words", "n": 5, "numbers": "keep", "threshold": 0.8, "bands": 20, "rows": 6}

@@ -29,7 +29,9 @@ def test_numbers_beyond_a_gate_are_told_with_its_reason() -> None:
 
 def test_a_key_with_dots_is_found_and_numbers_by_source_are_added_up() -> None:
     assert fallen_short({"sources.a.b.kept_ratio": {"at_most": 0.5}}, FIGURES) == []
-    assert fallen_short({"privacy.phone.found": {"at_most": 4}}, FIGURES) == ["privacy.phone.found is 5, at most 4 is asked"]
+    assert fallen_short({"privacy.phone.found": {"at_most": 4}}, FIGURES) == [
+        "privacy.phone.found is 5, at most 4 is asked"
+    ]
 
 
 @pytest.mark.parametrize("name", ["funnel.kpet", "sources.d.kept_ratio", "nothing", "build.name"])
@@ -38,7 +40,10 @@ def test_a_gate_on_no_number_is_an_error(name: str) -> None:
         fallen_short({name: {"at_least": 1}}, FIGURES)
 
 
-@pytest.mark.parametrize("text", ["", "- a", "a: 1", "a: {at_lest: 1}", "a: {at_least: x}", "a: {because: x}", "a: {at_least: 1, at_mots: 2}", "{"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "- a", "a: 1", "a: {at_lest: 1}", "a: {at_least: x}", "a: {because: x}", "a: {at_least: 1, at_mots: 2}", "{"],
+)
 def test_a_wrong_file_of_gates_is_an_error(tmp_path: Path, text: str) -> None:
     (tmp_path / "gates.yaml").write_text(text)
     with pytest.raises(UsageError, match=r"gates\.yaml"):

@@ -43,7 +43,9 @@ def test_hostile_text_is_neither_markup_nor_control(hostile: Path) -> None:
     assert page.count("<script") == page.count("</script>") == 2
 
     class Elements(HTMLParser):
-        found: set[str] = set()
+        def __init__(self) -> None:
+            super().__init__()
+            self.found: set[str] = set()
 
         def handle_starttag(self, tag: str, attrs: list) -> None:
             self.found.add(tag)
@@ -90,7 +92,9 @@ def test_filters_and_search_work(built: Path, browser: Browser) -> None:
 
 def test_the_masked_and_the_cleaned_stand_side_by_side(built: Path, browser: Browser) -> None:
     browser.open(built / "report.html")
-    browser.run("const s = document.getElementById('by-source'); s.value = 'news'; s.dispatchEvent(new Event('change'))")
+    browser.run(
+        "const s = document.getElementById('by-source'); s.value = 'news'; s.dispatchEvent(new Event('change'))"
+    )
     assert browser.run("return document.querySelectorAll('#document .side').length") == 2
 
 
@@ -108,4 +112,6 @@ def test_hostile_text_cannot_script_or_break_the_page(hostile: Path, browser: Br
     for number in range(browser.run("return document.querySelectorAll('#list button').length")):
         browser.run("document.querySelectorAll('#list button')[arguments[0]].click()", number)
     assert browser.run("return document.title") == "hostile: what is in this corpus"
-    assert "<b>太字</b>" in browser.run("return document.getElementById('data').textContent").replace("\\u003c", "<").replace("\\u003e", ">")
+    assert "<b>太字</b>" in browser.run("return document.getElementById('data').textContent").replace(
+        "\\u003c", "<"
+    ).replace("\\u003e", ">")
