@@ -103,7 +103,7 @@ def _files(manifest: Manifest) -> Iterator[dict[str, Any]]:
             "name": name,
             "contentUrl": name,
             "contentSize": f"{file.bytes} B",
-            "encodingFormat": _FORMATS[Path(name).suffix],
+            "encodingFormat": _FORMATS.get(Path(name).suffix, "application/octet-stream"),
             "sha256": file.sha256,
         }
 

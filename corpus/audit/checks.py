@@ -92,7 +92,7 @@ def _shards(opened: OpenedBuild, ledger: Ledger) -> Iterator[str]:
     """The kept documents and their numbers of tokens."""
     try:
         found = pa.concat_tables([_columns(path) for path in _checked_shards(opened)] or [_columns(None)])
-    except CorpusError as error:
+    except (CorpusError, pa.ArrowInvalid, OSError) as error:
         yield str(error)
         return
     kept = ledger.table.select(["id", "tokens"]).take(pa.array(ledger.rows("fate", "kept")))
