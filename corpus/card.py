@@ -1,7 +1,7 @@
 """The dataset's card: README.md with the front matter of the Hugging Face hub, and croissant.json with its lineage.
 
-In: an opened build and the audit's numbers. Out: two texts that say what is in the corpus, from which sources under which
-licences, and by which steps it was made. They belong into the root of the published dataset, beside documents/.
+In: an opened build and the audit's numbers. Out: two texts that say what is in the corpus, from which sources under
+which licences, and by which steps it was made. They belong into the root of the published dataset, beside documents/.
 Croissant 1.1 (https://docs.mlcommons.org/croissant/docs/croissant-spec-1.1.html) with PROV-O activities and entities;
 `mlcroissant validate` accepts it.
 """
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from registry.manifest import Manifest
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+_FORMATS = {".parquet": "application/vnd.apache.parquet", ".arrow": "application/vnd.apache.arrow.stream"}
 _DATA = Path(__file__).parent / "audit" / "croissant.yaml"
 _MEANING = {
     "string": "sc:Text",
@@ -54,8 +55,12 @@ def _front_matter(manifest: Manifest, figures: dict[str, Any]) -> str:
         "size_categories": [next((name for limit, name in _SIZES if kept < limit), "n>1M")],
         "task_categories": ["text-generation"],
         "configs": [
-            {"config_name": name, "data_files": f"{name}/*.parquet", **({"default": True} if name == "documents" else {})}
-            for name in ("documents", "ledger", "rejects")
+            {
+                "config_name": name,
+                "data_files": f"{name}/*.parquet",
+                **({"default": True} if name == "documents" else {}),
+            }
+            for name in ("documents", "rejects")
             if name in folders
         ],
     }
@@ -72,8 +77,8 @@ def croissant(manifest: Manifest, figures: dict[str, Any]) -> dict[str, Any]:
         "conformsTo": "http://mlcommons.org/croissant/1.1",
         "name": manifest.name,
         "description": (
-            f"{funnel['kept']:,} documents, {funnel['characters']:,} characters and {funnel['tokens']:,} tokens kept of "
-            f"{funnel['documents']:,} documents from {len(manifest.sources)} sources."
+            f"{funnel['kept']:,} documents, {funnel['characters']:,} characters and {funnel['tokens']:,} tokens kept "
+            f"of {funnel['documents']:,} documents from {len(manifest.sources)} sources."
         ),
         "version": f"{manifest.version}+{manifest.fingerprint[:12]}",
         "inLanguage": "ja",
@@ -98,9 +103,9 @@ def _files(manifest: Manifest) -> Iterator[dict[str, Any]]:
             "name": name,
             "contentUrl": name,
             "contentSize": f"{file.bytes} B",
-            "encodingFormat": "application/vnd.apache.parquet" if name.endswith(".parquet") else "application/vnd.apache.arrow.stream",
+            "encodingFormat": _FORMATS.get(Path(name).suffix, "application/octet-stream"),
             "sha256": file.sha256,
-        }  # fmt: skip
+        }
 
 
 def _sets(manifest: Manifest) -> Iterator[dict[str, Any]]:
@@ -110,7 +115,7 @@ def _sets(manifest: Manifest) -> Iterator[dict[str, Any]]:
             "@id": folder,
             "name": folder,
             "containedIn": [{"@id": name} for name in manifest.files if name.startswith(f"{folder}/")],
-            "encodingFormat": "application/vnd.apache.parquet",
+            "encodingFormat": _FORMATS[".parquet"],
             "includes": f"{folder}/*.parquet",
         }
 

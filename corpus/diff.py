@@ -1,4 +1,4 @@
-"""What changed from one build to another: documents that came, went, changed their fate or their text; and why it may be.
+"""What changed from one build to another: documents that came, went, changed their fate or their text; settings.
 
 In: two opened builds, of the same sources or not. Out: a `Difference`: counts, by source and by what decided, and the
 first documents of each change; beside them every key of recipe, profiles and versions in which the builds differ. A

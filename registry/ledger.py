@@ -7,7 +7,7 @@ holds over its rows, is checked at the end of every build, and is why nothing ca
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,13 +83,35 @@ def cuts_type() -> pa.DataType:
 
 
 def text_schema() -> pa.Schema:
-    """Columns of documents/ and rejects/: the ledger's without the spans, the format's own facts, and the text."""
+    """Columns of documents/ and rejects/: the ledger's without the spans, the format's own facts, and the text.
+
+    Maps are lists of key and value here, because Hugging Face datasets refuses files with Arrow's map type.
+    """
     import pyarrow as pa
 
-    kept = [field for field in ledger_schema() if field.name != "cuts"]
-    return pa.schema(
-        [*kept, pa.field("metadata", pa.map_(pa.string(), pa.string())), pa.field("text", pa.large_string())]
-    )
+    kept = [field for field in ledger_schema() if field.name not in {"cuts", "measurements"}]
+    pairs = [pa.field("measurements", _pairs(pa.float64())), pa.field("metadata", _pairs(pa.string()))]
+    return pa.schema([*kept, *pairs, pa.field("text", pa.large_string())])
+
+
+def _pairs(value: pa.DataType) -> pa.DataType:
+    import pyarrow as pa
+
+    return pa.list_(pa.struct([pa.field("key", pa.string()), pa.field("value", value)]))
+
+
+def as_pairs(entries: Iterable[tuple[str, Any]]) -> list[dict[str, Any]]:
+    """Entries of a map as `text_schema` holds them."""
+    return [{"key": key, "value": value} for key, value in entries]
+
+
+def plain(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as Arrow gives it, with its maps (or lists of key and value) as dictionaries."""
+    return {name: _mapping(value) if name in {"measurements", "metadata"} else value for name, value in row.items()}
+
+
+def _mapping(entries: list[Any]) -> dict[str, Any]:
+    return {e["key"]: e["value"] for e in entries} if entries and isinstance(entries[0], dict) else dict(entries)
 
 
 def rows(folder: Path, **equal: str) -> Iterator[dict[str, Any]]:
@@ -107,8 +129,7 @@ def rows(folder: Path, **equal: str) -> Iterator[dict[str, Any]]:
             table = pq.read_table(path, filters=filters)
         except (pa.ArrowInvalid, OSError) as error:
             raise RecordError(f"{path} is damaged ({error}); build again") from None
-        for row in table.to_pylist():
-            yield {name: dict(value) if name in {"measurements", "metadata"} else value for name, value in row.items()}
+        yield from map(plain, table.to_pylist())
 
 
 def check_identity(seen: int, fates: Mapping[str, int]) -> None:

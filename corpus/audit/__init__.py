@@ -30,11 +30,11 @@ def write(opened: OpenedBuild, language: Language | None = None, *, fresh: bool 
         RecordError: the build's files are damaged, of another version, or contradict each other.
     """
     code = _code()
-    known = _on_record(opened, code)
-    if known is not None and not fresh and language in {None, known["record"]["language"]}:
+    known = _known(opened)
+    language = language or known.get("record", {}).get("language", "en")
+    if not fresh and language == known.get("record", {}).get("language") and _is_whole(opened, code, known):
         return known
-    language = language or (known["record"]["language"] if known else "en")
-    return _write(opened, code, language)
+    return _write(opened, code, language or "en")
 
 
 def _write(opened: OpenedBuild, code: str, language: Language) -> dict[str, Any]:
@@ -43,9 +43,11 @@ def _write(opened: OpenedBuild, code: str, language: Language) -> dict[str, Any]
     from corpus.audit.findings import find
     from corpus.audit.page import render
     from corpus.card import card
-    from registry.publish import write_json, write_text
+    from corpus.opened import open_build
+    from registry.publish import write_text
 
     opened.layout.audit.unlink(missing_ok=True)
+    opened = open_build(opened.layout.root)  # as it stands on disk: a manifest that was just made has another order
     findings = find(opened)
     pages = {
         "report.html": render(opened, findings, language),
@@ -59,21 +61,28 @@ def _write(opened: OpenedBuild, code: str, language: Language) -> dict[str, Any]
     build = opened.manifest.fingerprint
     record = {"build": build, "code": code, "language": language, "files": files}
     figures = {**findings.figures, "record": record}
-    write_json(opened.layout.audit, figures)
+    write_text(opened.layout.audit, json.dumps(figures, ensure_ascii=False, indent=1) + "\n")  # rules as they judge
     return figures
 
 
-def _on_record(opened: OpenedBuild, code: str) -> dict[str, Any] | None:
-    """The numbers of an audit of this very build by this very code whose files are all there."""
+def _known(opened: OpenedBuild) -> dict[str, Any]:
+    """What the audit that is there says, or nothing."""
     try:
         figures: dict[str, Any] = json.loads(opened.layout.audit.read_bytes())
-        record = figures["record"]
+    except (OSError, ValueError):
+        return {}
+    return figures if isinstance(figures, dict) else {}
+
+
+def _is_whole(opened: OpenedBuild, code: str, figures: dict[str, Any]) -> bool:
+    """Whether it is an audit of this very build by this very code, and its files are all there."""
+    record = figures["record"]
+    try:
         same = record["build"] == opened.manifest.fingerprint and record["code"] == code
-        sizes = {name: (opened.layout.root / name).stat().st_size for name in record["files"]}
-        whole = all(sizes[name] == file["bytes"] for name, file in record["files"].items())
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return figures if same and whole else None
+        root = opened.layout.root
+        return same and all((root / name).stat().st_size == file["bytes"] for name, file in record["files"].items())
+    except (OSError, KeyError, TypeError):
+        return False
 
 
 def _code() -> str:

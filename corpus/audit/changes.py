@@ -61,6 +61,16 @@ def _by_sentence(one: list[str], other: list[str]) -> Iterator[Change]:
 
 
 def _by_word(one: list[str], other: list[str]) -> Iterator[Change]:
+    """What is the same at both ends is set aside first: the matcher takes repetition for noise."""
+    least = min(len(one), len(other))
+    head = next((i for i in range(least) if one[i] != other[i]), least)
+    tail = next((i for i in range(least - head) if one[-1 - i] != other[-1 - i]), least - head)
+    yield "=", "".join(one[:head])
+    yield from _within(one[head : len(one) - tail], other[head : len(other) - tail])
+    yield "=", "".join(one[len(one) - tail :])
+
+
+def _within(one: list[str], other: list[str]) -> Iterator[Change]:
     if len(one) * len(other) > _LARGEST:
         yield "-", "".join(one)
         yield "+", "".join(other)

@@ -1,4 +1,4 @@
-"""Pictures as inline SVG: no library, no style attribute, colours by class so that light, dark and print each have theirs.
+"""Pictures as inline SVG: no library, no style attribute, colours by class so that light, dark and print have theirs.
 
 In: numbers and words. Out: markup that is safe to put into a page (every string is escaped). A picture has a title that
 a screen reader says; the table that stands behind it is the template's.
@@ -6,6 +6,7 @@ a screen reader says; the table that stands behind it is the template's.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,7 +25,7 @@ def share_bar(parts: Sequence[tuple[str, float]], whole: float, title: str) -> M
 
 
 def histogram(spread: dict[str, Any], marks: Sequence[tuple[str, float]], title: str) -> Markup:
-    """A histogram of `counts` between `low` and `high` with its thresholds as (bound, value) marks; beyond them is red."""
+    """A histogram of `counts` between `low` and `high` with its thresholds as (bound, value) marks; red is beyond."""
     counts, width, height = spread["counts"], 240.0, 64.0
     step, most = width / len(counts), max(counts) or 1
     pieces = []
@@ -130,9 +131,7 @@ def _value_at(spread: dict[str, Any], share: float) -> float:
 
 
 def _place_of(spread: dict[str, Any], value: float) -> float:
-    import math
-
-    low, high = spread["low"], spread["high"]
+    low, high = float(spread["low"]), float(spread["high"])
     if spread["scale"] == "log":
         return min(max(math.log(max(value, low) / low) / math.log(high / low), 0.0), 1.0)
     return min(max((value - low) / (high - low), 0.0), 1.0)

@@ -1,8 +1,8 @@
 """Is the record whole, and do its parts agree? Nothing is drawn from one that is not.
 
 In: an opened build and its ledger. Out: nothing, or one RecordError that names every contradiction. Checked: each
-published file against the size and (ledger, documents, rejects) the digest of the manifest; documents by source and fate;
-the ids and token counts of the kept documents against the shards, row by row. A million rows take 3 s.
+published file against the size and (ledger, documents, rejects) the digest of the manifest; documents by source and
+fate; the ids and token counts of the kept documents against the shards, row by row. A million rows take 3 s.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def _shards(opened: OpenedBuild, ledger: Ledger) -> Iterator[str]:
     """The kept documents and their numbers of tokens."""
     try:
         found = pa.concat_tables([_columns(path) for path in _checked_shards(opened)] or [_columns(None)])
-    except CorpusError as error:
+    except (CorpusError, pa.ArrowInvalid, OSError) as error:
         yield str(error)
         return
     kept = ledger.table.select(["id", "tokens"]).take(pa.array(ledger.rows("fate", "kept")))

@@ -10,8 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from corpus.audit import checks, samples
 from corpus.audit.changes import Change, changes, excerpt
-from corpus.audit.figures import bill, contamination, counts, duplicates, extraction, privacy, rules, script
-from corpus.audit.figures import selftest, terms, tokens
+from corpus.audit.figures import (
+    bill,
+    contamination,
+    counts,
+    duplicates,
+    extraction,
+    privacy,
+    rules,
+    script,
+    selftest,
+    terms,
+    tokens,
+)
 from corpus.audit.ledger import Ledger, read_ledger
 from corpus.audit.texts import texts
 from corpus.explain.original import Originals
@@ -48,13 +59,14 @@ def find(opened: OpenedBuild) -> Findings:
     near = rules.neighbours(ledger, opened.manifest.profiles)
     found = duplicates.duplicates(ledger)
     ids = ledger.strings("id")
-    shown, read = [ids[row] for row in samples.shown(ledger)], [ids[row] for row in samples.read(ledger)]
+    picked = samples.shown(ledger)
+    shown, read = [ids[row] for row in picked], [ids[row] for row in samples.read(ledger)]
     beside = [ids[row] for pair in near.values() for rows in pair for row in rows.tolist()]
     clustered = [cluster[name] for cluster in found["largest"] for name in ("survivor", "least_alike")]
     known = texts(opened, {*shown, *read, *beside, *clustered})
     return Findings(
         figures={**_counted(opened, ledger), "duplicates": found, **_sampled(opened, [known[i]["text"] for i in read])},
-        documents=_documents(opened, samples.shown(ledger), ledger, known),
+        documents=_documents(opened, picked, ledger, known),
         neighbours=_neighbours(ledger, near, known),
         clusters=[_cluster(cluster, known) for cluster in found["largest"]],
     )

@@ -95,22 +95,18 @@ def read_ledger(folder: Path) -> Ledger:
     if not paths:
         raise RecordError(f"{folder} holds no ledger; build again")
     tables: list[pa.Table] = []
-    entries: dict[str, list[tuple[Rows, Floats]]] = {}
+    whole = sum(_rows_in(path) for path in paths)
+    measured: dict[str, Floats] = {}
     cuts: dict[tuple[str, str, str], int] = {}
     first = 0
     for path in paths:
         for batch in _batches(path):
             tables.append(_counted(batch))
-            _add_measurements(batch.column("measurements"), first, entries)
+            _add_measurements(batch.column("measurements"), first, whole, measured)
             _add_cuts(batch, cuts)
             first += batch.num_rows
     table = pa.concat_tables(tables).unify_dictionaries()
-    measured = {}
-    for name in sorted(entries):
-        measured[name] = np.full(first, np.nan)
-        for rows, values in entries.pop(name):
-            measured[name][rows] = values
-    return Ledger(table, measured, dict(sorted(cuts.items())))
+    return Ledger(table, dict(sorted(measured.items())), dict(sorted(cuts.items())))
 
 
 def check_columns(path: Path, file: pq.ParquetFile) -> None:
@@ -121,6 +117,13 @@ def check_columns(path: Path, file: pq.ParquetFile) -> None:
             name for name in wanted.names if here.field(name).type != wanted.field(name).type
         ]
         raise RecordError(f"{path} was written by another version: it differs in {', '.join(other)}; build again")
+
+
+def _rows_in(path: Path) -> int:
+    try:
+        return int(pq.ParquetFile(path).metadata.num_rows)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise RecordError(f"{path} is damaged ({str(error).splitlines()[0]}); build again") from None
 
 
 def _batches(path: Path) -> Any:
@@ -140,8 +143,8 @@ def _counted(batch: pa.RecordBatch) -> pa.Table:
     return pa.table(columns)
 
 
-def _add_measurements(column: pa.MapArray, first: int, entries: dict[str, list[tuple[Rows, Floats]]]) -> None:
-    """Sort one batch's measurements by their names."""
+def _add_measurements(column: pa.MapArray, first: int, whole: int, measured: dict[str, Floats]) -> None:
+    """Put one batch's measurements into their arrays, which are made when a name is first met."""
     offsets = column.offsets.to_numpy()
     rows = np.repeat(np.arange(first, first + len(column)), np.diff(offsets))
     held = slice(offsets[0], offsets[-1])
@@ -152,7 +155,9 @@ def _add_measurements(column: pa.MapArray, first: int, entries: dict[str, list[t
     ends = np.cumsum(np.bincount(codes, minlength=len(keys.dictionary)))
     for number, name in enumerate(keys.dictionary.to_pylist()):
         own = order[ends[number - 1] if number else 0 : ends[number]]
-        entries.setdefault(name, []).append((rows[own], values[own]))
+        if name not in measured:
+            measured[name] = np.full(whole, np.nan)
+        measured[name][rows[own]] = values[own]
 
 
 def _add_cuts(batch: pa.RecordBatch, cuts: dict[tuple[str, str, str], int]) -> None:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from registry.errors import RecordError
+from registry.ledger import plain
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -21,7 +22,7 @@ _COLUMNS = ("id", "source", "uri", "part", "title", "fate", "chars", "text")
 
 
 def texts(opened: OpenedBuild, ids: Collection[str]) -> dict[str, dict[str, Any]]:
-    """id -> source, uri, part, title, fate, chars and text; failed documents have none and are left out."""
+    """Id -> source, uri, part, title, fate, chars and text; failed documents have none and are left out."""
     found: dict[str, dict[str, Any]] = {}
     for folder in (opened.layout.documents, opened.layout.rejects):
         for path in sorted(folder.glob("*.parquet")):
@@ -48,7 +49,7 @@ def rows_of(path: Path, ids: Collection[str], columns: Collection[str] | None = 
             own = [place - first for place in places if first <= place < first + count]
             if own:
                 rows = file.read_row_group(group, columns=list(columns) if columns else None, use_threads=False)
-                yield from map(_plain, rows.take(own).to_pylist())
+                yield from map(plain, rows.take(own).to_pylist())
             first += count
     except (pa.ArrowInvalid, OSError) as error:
         raise RecordError(f"{path} is damaged ({str(error).splitlines()[0]}); build again") from None
@@ -75,7 +76,3 @@ def _ids(path: Path, stamp: int) -> tuple[Any, Any]:  # noqa: ARG001 - another f
 
     file = pq.ParquetFile(path, memory_map=True)
     return file, file.read(["id"], use_threads=False).column("id")
-
-
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: dict(value) if name in {"measurements", "metadata"} else value for name, value in row.items()}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def command(build: Path, gates: Path | None, language: Language | None, as_json: bool, fresh: bool) -> int:
     """Write the report of a build, and hold its numbers against gates.
 
-    BUILD is the build folder; report.html, audit.json and card/ are written into it. Exit code 1 where a gate falls short.
+    BUILD is the build folder; report.html, audit.json and card/ are written into it. Exit code 1: a gate fell short.
     """
     from corpus.audit import write
     from corpus.audit.gates import fallen_short, load_gates

@@ -1,8 +1,8 @@
 """What would have to change in the recipe for a document to have another fate.
 
-In: a row of the ledger and the profiles of the build. Out: changes as `--set` takes them, each with what it does. Limits
-are judged in order and the first broken one decides, so a rejected document needs every broken limit relaxed; an entry of
-a recipe replaces the profile's whole entry, so bounds and options that stay are written out.
+In: a row of the ledger and the profiles of the build. Out: changes as `--set` takes them, each with what it does.
+Limits are judged in order and the first broken one decides, so a rejected document needs every broken limit relaxed; an
+entry of a recipe replaces the profile's whole entry, so bounds and options that stay are written out.
 """
 
 from __future__ import annotations
@@ -47,15 +47,14 @@ class Judged:
 
     def distance(self, bound: str) -> float:
         """How far the value is from the bound, as a share of the bound."""
-        return abs(self.value - self.limit[bound]) / max(abs(self.limit[bound]), 1e-9)
+        bound_value = float(self.limit[bound])
+        return abs(self.value - bound_value) / max(abs(bound_value), 1e-9)
 
 
 def judged(row: Row, profile: Sequence[Mapping[str, Any]]) -> list[Judged]:
     """The limits of a profile in the order in which they judge, with the document's measurements."""
     measured = row["measurements"]
-    return [
-        Judged(limit["rule"], measured[limit["rule"]], limit) for limit in profile if limit["rule"] in measured
-    ]
+    return [Judged(limit["rule"], measured[limit["rule"]], limit) for limit in profile if limit["rule"] in measured]
 
 
 def flips(row: Row, limits: Sequence[Judged], similarity: float | None) -> list[Flip]:
@@ -119,7 +118,9 @@ def relaxed(limit: Judged) -> str:
 def _separate(row: Row, similarity: float | None) -> list[Flip]:
     if row["rule"] == "exact":
         return [
-            Flip(f"sources.{row['source']}.priority", "above that of the other's source, this copy is the one that stays"),
+            Flip(
+                f"sources.{row['source']}.priority", "above that of the other's source, this copy is the one that stays"
+            ),
         ]
     if similarity is None:
         return [Flip("dedup.near.threshold", "above its similarity with every document of its cluster, it is kept")]

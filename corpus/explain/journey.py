@@ -132,8 +132,8 @@ def _shingles(opened: OpenedBuild, ids: set[str]) -> list[tuple[str, tuple[bytes
             for number in range(few.num_record_batches):
                 places = pc.indices_nonzero(pc.is_in(few.get_batch(number).column("id"), wanted))
                 if len(places):
-                    for row in full.get_batch(number).take(places).to_pylist():
-                        found.append((row["id"], (row["content"], row["shingles"])))
+                    rows = full.get_batch(number).take(places).to_pylist()
+                    found += [(row["id"], (row["content"], row["shingles"])) for row in rows]
     return found
 
 

@@ -131,7 +131,6 @@ class Originals:
         """What cleaning did to a document, step by step, by doing it again."""
         from pipelines.normalize import normalize
         from pipelines.privacy import mask
-        from registry.document import Metadata, make_document
 
         refine = self._plan.recipe.refine
         normal = normalize(original, **refine.normalize)

@@ -71,7 +71,7 @@ def _cleaning(told: Journey) -> Iterator[str]:
     if told.row["fate"] == "failed":
         return
     if not told.place:
-        yield "  cleaned    the text before cleaning is not on record: the build's intermediates and the raw file are gone"
+        yield "  cleaned    what it was before is not on record: the build's intermediates and the raw file are gone"
     else:
         yield f"  cleaned    from {_PLACES[told.place]}"
     if not told.agrees:

@@ -21,7 +21,7 @@ from pipelines.preflight import plan_once
 from pipelines.stages import Progress, Run, batches, slice_spec, sweep
 from pipelines.stages.refine import Unit
 from registry.errors import StageError
-from registry.ledger import ledger_schema, text_schema
+from registry.ledger import as_pairs, ledger_schema, text_schema
 from registry.publish import digest, replacing
 
 if TYPE_CHECKING:
@@ -189,6 +189,9 @@ class _Part:
             self.writers[folder] = self.stack.enter_context(pq.ParquetWriter(temporary, schema, compression="zstd"))
         names = schema.names
         plain_rows = [{name: row[name] for name in names} for row in rows]
+        if folder != "ledger":
+            maps = ("measurements", "metadata")
+            plain_rows = [row | {name: as_pairs(row[name]) for name in maps} for row in plain_rows]
         self.writers[folder].write_table(pa.Table.from_pylist(plain_rows, schema))
 
     def _path(self, folder: str, suffix: str) -> Path:

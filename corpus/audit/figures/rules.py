@@ -1,7 +1,7 @@
 """Every rule by kind of text: how its measurements are spread, where its thresholds lie, what it rejected.
 
 In: the ledger and the profiles of the manifest. Out: per kind and rule the quantiles, a histogram of 40 bars, and per
-threshold how many documents it decided on (`rejected`) and how many lie beyond it whatever decided (`beyond`). With them,
+threshold how many documents it decided on (`rejected`) and how many lie beyond it whatever decided (`beyond`). And,
 for the page, the rows nearest to each threshold on either side: what a change of it would bring or cost.
 """
 

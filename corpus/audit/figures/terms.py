@@ -56,7 +56,7 @@ def terms(texts: Sequence[str], tokenizer: Path) -> dict[str, Any]:
 
 
 def _pieces(tokenizer: LanguageTokenizer, names: list[str]) -> dict[str, int]:
-    """Tokens of each word within a sentence: after a comma, since some tokenizers begin a text with a token of its own."""
+    """Tokens of each word after a comma, since some tokenizers begin a text with a token of its own."""
     encoded = tokenizer.encode(["、", *(f"、{name}" for name in names)], bos=False, eos=False)
     sizes = (encoded.offsets[1:] - encoded.offsets[:-1]).tolist()
     return {name: max(size - sizes[0], 1) for name, size in zip(names, sizes[1:], strict=True)}
