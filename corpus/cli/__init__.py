@@ -26,6 +26,7 @@ COMMANDS = {
     "ls": "List the domains that can be built and the corpora that were.",
     "train": "Train a causal language model on shards.",
     "merge": "Merge models or LoRA adapters into one.",
+    "evaluate": "Measure models: bits per byte, multiple choice, generations.",
     "new": "Make the folder of a new domain that builds at once.",
 }
 _INTERRUPTED = 130
