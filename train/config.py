@@ -107,3 +107,31 @@ class Train(Section):
     parallel: Literal["ddp", "fsdp"] = Field("ddp", description="Under torchrun: copies of the model, or its shards.")
     log_every: int = Field(10, ge=1, description="Steps between lines of progress.")
     tensorboard: bool = Field(False, description="Write TensorBoard events, too.")
+
+
+class Judged(Section):
+    """One model to be measured."""
+
+    name: str = Field(description="In the results.")
+    model: str = Field(description="Folder of a Hugging Face model, from the configuration's folder.")
+
+
+class Task(Section):
+    """Multiple-choice items."""
+
+    name: str = Field(description="In the results.")
+    file: str = Field(description="JSONL with prompt, options, answer; or data.json of japanese-lm-fin-harness.")
+    prompts: list[str] = Field([], description="Versions of the harness's prompts; none: all. JSONL has its own.")
+
+
+class Evaluate(Section):
+    """All of an evaluation."""
+
+    models: list[Judged] = Field(min_length=1, description="What is measured; the others are compared to the first.")
+    out: str = Field(description="Folder for results.json and generations.html, from the working directory.")
+    shards: dict[str, str] = Field({}, description="Builds by name, whose validation split gives bits per byte.")
+    documents: int = Field(200, ge=1, description="Documents of each source, the first ones.")
+    length: int = Field(2048, ge=8, description="Tokens that a model sees at once.")
+    tasks: list[Task] = Field([], description="Multiple choice.")
+    prompts: list[str] = Field([], description="Generated from by every model, side by side.")
+    generate: int = Field(64, ge=1, description="Tokens to generate at most.")

@@ -30,6 +30,7 @@ COMMANDS = {
     "export": "Write a build in the layout that another training stack reads.",
     "train": "Train a causal language model on shards.",
     "merge": "Merge models or LoRA adapters into one.",
+    "evaluate": "Measure models: bits per byte, multiple choice, generations.",
     "new": "Make the folder of a new domain that builds at once.",
 }
 _INTERRUPTED = 130

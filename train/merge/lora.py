@@ -99,7 +99,7 @@ def write_merged(adapters: Sequence[Adapter], weights: Sequence[float], rank: in
     config = {**adapters[0].config, "r": size, "lora_alpha": size, "use_rslora": False, "target_modules": targets}
     write_json(out / CONFIG, config)
     entries = {name: ("F32", value.shape) for name, value in tensors.items()}
-    write(out / WEIGHTS, entries, (encode(value.astype(np.float32), "F32") for value in tensors.values()))
+    write(out / WEIGHTS, entries, (encode(value.astype(np.float32, order="C"), "F32") for value in tensors.values()))
 
 
 def _padded(factor: Float64, rank: int) -> Float64:

@@ -1,0 +1,140 @@
+"""Measuring models: bits per byte by source, multiple choice by log-likelihood, and comparisons with their noise.
+
+A choice is right where the right option has the highest sum of log-probabilities; `accuracy_norm` divides by the
+option's length in characters, as lm-evaluation-harness does. Every number comes with n and its standard error, every
+comparison of two models with a paired bootstrap over the same items: published differences on Japanese finance
+benchmarks are mostly within 2 standard errors.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from train.examples import padded, scores
+from train.model import logits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch.nn import Module
+
+    from train.examples import Encoder, Example
+    from train.tokens import Tokens
+
+BOOTSTRAP = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A mean over items, with what it takes to judge it."""
+
+    items: list[float]
+
+    @property
+    def mean(self) -> float:
+        """Of the items."""
+        return float(np.mean(self.items)) if self.items else math.nan
+
+    @property
+    def error(self) -> float:
+        """Its standard error."""
+        n = len(self.items)
+        return float(np.std(self.items, ddof=1) / math.sqrt(n)) if n > 1 else math.nan
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3f} ± {self.error:.3f} (n={len(self.items)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """How a model chose: the number of each item's choice, and whether it was right."""
+
+    choices: list[int]
+    right: Score
+    right_norm: Score
+
+
+@torch.no_grad()
+def answer(model: Module, examples: Sequence[Example], encoder: Encoder, *, rows: int = 32) -> Answered:
+    """Choose by log-likelihood. The model is left in the mode that it was in."""
+    device = next(model.parameters()).device
+    training = model.training
+    model.eval()
+    flat = [row for example in examples for row in encoder.rows(example, end=False)]
+    found: list[float] = []
+    for start in range(0, len(flat), rows):
+        ids, positions, targets = (t.to(device) for t in padded(flat[start : start + rows]))
+        found += scores(logits(model, ids, positions), targets).tolist()
+    model.train(training)
+    choices, right, norm, at = [], [], [], 0
+    for example in examples:
+        own = np.array(found[at : at + len(example.options)])
+        at += len(example.options)
+        choices.append(int(own.argmax()))
+        right.append(float(own.argmax() == example.answer))
+        norm.append(float((own / [max(1, len(o)) for o in example.options]).argmax() == example.answer))
+    return Answered(choices, Score(right), Score(norm))
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Of two models on the same items: mean and 95 % interval of the bootstrap."""
+
+    mean: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.mean:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
+
+
+def paired(first: Sequence[float], second: Sequence[float], *, seed: int = 0) -> Difference:
+    """How much better the second is: a paired bootstrap over items.
+
+    Raises:
+        ValueError: they are not of the same items.
+    """
+    if len(first) != len(second) or len(first) == 0:
+        raise ValueError(f"{len(first)} and {len(second)} items cannot be paired")
+    differences = np.array(second) - np.array(first)
+    draw = np.random.default_rng(seed)
+    means = np.array([draw.choice(differences, differences.size).mean() for _ in range(BOOTSTRAP)])
+    low, high = np.quantile(means, [0.025, 0.975])
+    return Difference(float(differences.mean()), float(low), float(high))
+
+
+def adjusted_f1(gold: Sequence[str], predicted: Sequence[str], *, classes: Sequence[str]) -> float:
+    """Macro F1 over `classes` times classes / (classes - 1): chabsa's, whose neutral class is never offered.
+
+    With three classes of which one is never predicted, a constant answer on the full set gives 0.36. Averages over all
+    three classes even where a subset has no neutral item, so it cannot exceed 1.
+    """
+    truth, guess = np.array(gold), np.array(predicted)
+    values = []
+    for name in classes:
+        hits = np.sum((truth == name) & (guess == name))
+        values.append(2 * hits / max(1, np.sum(truth == name) + np.sum(guess == name)))
+    return float(np.mean(values) * len(classes) / (len(classes) - 1))
+
+
+@torch.no_grad()
+def generate(model: Module, tokens: Tokens, prompt: str, *, most: int) -> tuple[str, bool]:
+    """The model's most likely continuation, and whether it came to an end; no cache, for short answers."""
+    device = next(model.parameters()).device
+    training = model.training
+    model.eval()
+    begin = [] if tokens.begin is None else [tokens.begin]
+    ids = [*begin, *tokens.tokenizer.encode(prompt, add_special_tokens=False).ids]
+    fresh: list[int] = []
+    while len(fresh) < most and (not fresh or fresh[-1] != tokens.end):
+        row = torch.tensor([ids + fresh], device=device)
+        positions = torch.arange(row.shape[1], device=device)[None]
+        fresh.append(int(logits(model, row, positions)[0, -1].argmax()))
+    model.train(training)
+    ended = fresh[-1] == tokens.end
+    return tokens.tokenizer.decode(fresh[:-1] if ended else fresh), ended

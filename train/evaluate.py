@@ -1,0 +1,110 @@
+"""`corpus evaluate`: models -> results.json, a table, and what they write, side by side.
+
+Bits per byte by source; accuracy by task and prompt version, numeric and other items apart; the mean over all versions,
+never the best one; every model after the first is compared to it by a paired bootstrap over the same items.
+"""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from registry.publish import write_json, write_text
+from registry.shards import Shards
+from train.answers import Score, answer, generate, paired
+from train.bits import bits_per_byte, documents
+from train.examples import Encoder
+from train.harness import is_numeric, read_task
+from train.model import load_model
+from train.tokens import Tokens, tokenizer_of
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+    from train.config import Evaluate
+
+
+def evaluate(config: Evaluate, folder: Path, out: Path) -> dict[str, Any]:
+    """Measure as `config` says, whose paths are from `folder`; results by model.
+
+    Raises:
+        UsageError: a model, build or task cannot be read, or a build was tokenized otherwise than a model.
+    """
+    results: dict[str, Any] = {}
+    items: dict[str, dict[str, list[float]]] = {}
+    written: dict[str, list[str]] = {}
+    for judged in config.models:
+        place = folder / judged.model
+        tokens = tokenizer_of(place, [folder / build for build in config.shards.values()])
+        model = load_model(place)
+        results[judged.name], items[judged.name] = _measure(config, folder, model, tokens)
+        written[judged.name] = [generate(model, tokens, p, most=config.generate)[0] for p in config.prompts]
+    first = config.models[0].name
+    for judged in config.models[1:]:
+        results[judged.name]["compared"] = {
+            key: str(paired(items[first][key], values)) for key, values in items[judged.name].items()
+        }
+    write_json(out / "results.json", results)
+    if config.prompts:
+        write_text(out / "generations.html", _page(config.prompts, written))
+    return results
+
+
+def _measure(
+    config: Evaluate, folder: Path, model: Module, tokens: Tokens
+) -> tuple[dict[str, Any], dict[str, list[float]]]:
+    """The numbers of one model, and its items for comparisons: 1 for a right choice, minus bits per byte of a document."""
+    found: dict[str, Any] = {"bits_per_byte": {}, "accuracy": {}}
+    items: dict[str, list[float]] = {}
+    for name, build in config.shards.items():
+        held = documents(Shards(folder / build, split="validation"), config.documents)
+        for source, bits in bits_per_byte(model, held, tokens, length=config.length).items():
+            key = name if source == name else f"{name}/{source}"
+            found["bits_per_byte"][key] = {"mean": bits.per_byte, "error": bits.error, "n": len(bits.bits)}
+            items[key] = [-b / max(1, n) for b, n in zip(bits.bits, bits.bytes, strict=True)]
+    encoder = Encoder(tokens.tokenizer, begin=tokens.begin, end=tokens.end, length=config.length)
+    for task in config.tasks:
+        versions: list[list[float]] = []
+        for version, examples in read_task(folder / task.file, task.prompts).items():
+            right = answer(model, examples, encoder)
+            found["accuracy"][f"{task.name}/{version}"] = {
+                **_told(right.right), "normalized": right.right_norm.mean,
+                **{kind: _told(Score([r for r, e in zip(right.right.items, examples, strict=True) if is_numeric(e) is numeric]))
+                   for kind, numeric in (("numeric", True), ("other", False))},
+            }  # fmt: skip
+            versions.append(right.right.items)
+        items[task.name] = [sum(row) / len(row) for row in zip(*versions, strict=True)]
+        found["accuracy"][task.name] = _told(Score(items[task.name]))
+    return found, items
+
+
+def _told(score: Score) -> dict[str, float | int | None]:
+    """A score in JSON, which knows no NaN."""
+    n = len(score.items)
+    return {"mean": score.mean if n else None, "error": score.error if n > 1 else None, "n": n}
+
+
+def table(results: dict[str, Any]) -> str:
+    """Lines for a terminal: one per number and model."""
+    lines = []
+    for name, found in results.items():
+        for kind in ("bits_per_byte", "accuracy"):
+            for key, told in found[kind].items():
+                error = "" if told["error"] is None else f" ± {told['error']:.3f}"
+                lines.append(f"{name:<24}{kind:<15}{key:<32}{told['mean']:.3f}{error} (n={told['n']})")
+        lines += [f"{name:<24}{'to the first':<15}{key:<32}{told}" for key, told in found.get("compared", {}).items()]
+    return "\n".join(lines)
+
+
+def _page(prompts: list[str], written: dict[str, list[str]]) -> str:
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in written)
+    rows = []
+    for number, prompt in enumerate(prompts):
+        cells = "".join(f"<td>{html.escape(texts[number])}</td>" for texts in written.values())
+        rows.append(f"<tr><th>{html.escape(prompt)}</th>{cells}</tr>")
+    style = "td,th{border:1px solid #ccc;padding:.5em;vertical-align:top;white-space:pre-wrap;text-align:left}"
+    return (
+        f'<!doctype html><html lang="ja"><meta charset="utf-8"><title>Generations</title><style>{style}</style>'
+        f"<table><tr><th>prompt</th>{head}</tr>{''.join(rows)}</table></html>\n"
+    )

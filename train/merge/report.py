@@ -1,0 +1,69 @@
+"""`corpus merge --report`: how far the models went from their base, and in which common directions, by block.
+
+Near-orthogonal task vectors add without harm. The global cosine hides where they meet: in small models it is .2 in the
+embeddings and .06 in the attention, so it is told by block.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from registry.errors import UsageError
+from train.merge.inputs import check, names
+from train.merge.methods import Stack
+from train.merge.tensors import FLOATS, Checkpoint
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from train.merge.config import Merge
+
+_BLOCKS = {"embed": "embeddings", "lm_head": "embeddings", "norm": "norms", "ln_": "norms", "attn": "attention",
+           "attention": "attention", "mlp": "mlp"}  # fmt: skip
+
+
+def grams(config: Merge, folder: Path) -> dict[str, NDArray[np.float64]]:
+    """Inner products [models, models] of the task vectors, by block and for "all".
+
+    Raises:
+        UsageError: there is no base, or the models do not belong together.
+    """
+    if config.base is None or not config.models:
+        raise UsageError("a report is of models and their differences to a base: give `base` and `models`")
+    base, models = Checkpoint(folder / config.base), [Checkpoint(folder / part.model) for part in config.models]
+    try:
+        check(base, models, same_tokenizer=not config.tokenizer)
+        found: dict[str, NDArray[np.float64]] = {}
+        for name in sorted(names(base)):
+            if base.tensors[name].dtype not in FLOATS:
+                continue
+            stack = Stack(name, base.tensors[name], [m.tensors[name] for m in models], [1.0] * len(models))
+            gram = stack.gram(deltas=True)
+            for block in ("all", _block(name)):
+                found[block] = found.get(block, np.zeros_like(gram)) + gram
+        return found
+    finally:
+        for checkpoint in (base, *models):
+            checkpoint.close()
+
+
+def _block(name: str) -> str:
+    return next((block for part, block in _BLOCKS.items() if part in name), "other")
+
+
+def table(config: Merge, folder: Path) -> str:
+    """Norms and cosines as lines for a terminal."""
+    labels = [Path(part.model).as_posix() for part in config.models]
+    lines = []
+    for block, gram in grams(config, folder).items():
+        norms = [math.sqrt(value) for value in np.diag(gram)]
+        lines.append(f"{block}: " + ", ".join(f"|{label}| {norm:.4g}" for label, norm in zip(labels, norms, strict=True)))
+        for i, one in enumerate(labels):
+            for j in range(i + 1, len(labels)):
+                cosine = gram[i, j] / max(norms[i] * norms[j], 1e-30)
+                lines.append(f"  cos({one}, {labels[j]}) {cosine:+.4f}")
+    return "\n".join(lines)
