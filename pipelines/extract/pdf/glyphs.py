@@ -146,14 +146,15 @@ def _styles(handle: int, index: NDArray[np.intp], boxes: NDArray[np.float32]) ->
 
 
 def _stretches(boxes: NDArray[np.float32]) -> NDArray[np.intp]:
-    """Where stretches of one style start: at each character that is not as high as the one before and next to it.
+    """Where stretches of one style start: at each character that has neither the top nor the bottom of the one before,
+    or does not stand next to it.
 
     A word in bold on a line of the same height is not told apart; what is read of a stretch is its first glyph's.
     """
     if not len(boxes):
         return np.zeros(0, np.intp)
     before, after = boxes[:-1], boxes[1:]
-    level = abs(after[:, 1::2] - before[:, 1::2]).max(axis=1) < 0.01
+    level = abs(after[:, 1::2] - before[:, 1::2]).min(axis=1) < 0.01
     near = abs(after[:, 0] - before[:, 2]) < ADJACENT * abs(after[:, 1] - after[:, 3])
     return np.flatnonzero(np.append(True, ~(level & near)))
 
