@@ -146,10 +146,10 @@ def _styles(handle: int, index: NDArray[np.intp], boxes: NDArray[np.float32]) ->
 
 
 def _stretches(boxes: NDArray[np.float32]) -> NDArray[np.intp]:
-    """Where stretches of one style start: at each character that has neither the top nor the bottom of the one before,
-    or does not stand next to it.
+    """Where stretches of one style start: where a character is not next to the one before, or at another height.
 
-    A word in bold on a line of the same height is not told apart; what is read of a stretch is its first glyph's.
+    At another height is what shares neither top nor bottom with it. A word in bold on a line of the same height is not
+    told apart; what is read of a stretch is its first glyph's.
     """
     if not len(boxes):
         return np.zeros(0, np.intp)

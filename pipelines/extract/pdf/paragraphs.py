@@ -30,6 +30,7 @@ HANG = 8.0  # em: the text of an item may start so far right of its mark, as in 
 SLACK = 1.1  # em: a line that ends within this (and the next word) of the edge is full; hanging marks need one em
 GAP = 0.45  # em more than the usual gap between lines is a gap between paragraphs
 WIDEST_GAP = 1.3  # em: lines further apart than in double spacing are no paragraph
+FEW, WIDE_GAP = 3, 0.8  # where so few gaps tell of the spacing, it is taken to be that of Japanese books at most (em)
 SIZES = 1.12  # ratio of sizes within a paragraph
 TOP = float("inf")  # the gap above the first line of a column
 ITEM_START = pattern("item_start")
@@ -137,7 +138,8 @@ def _paragraphs(lines: Sequence[Line], column: Column, page: int) -> Iterator[tu
 def _usual_gap(lines: Sequence[Line]) -> float:
     """The usual gap between lines in points, those of two em and more left out."""
     gaps = [b.y0 - a.y1 for a, b in pairwise(lines) if b.y0 - a.y1 < 2 * b.size]
-    return min(median(gaps), WIDEST_GAP * lines[0].size) if gaps else 0.0
+    widest = WIDEST_GAP if len(gaps) > FEW else WIDE_GAP
+    return min(median(gaps), widest * lines[0].size) if gaps else 0.0
 
 
 def _mid_sentence(text: str, more: str) -> bool:

@@ -134,6 +134,29 @@ def test_every_page_names_the_line_it_starts_on(typeset):
     assert [part.text.splitlines()[n] for n in starts] == ["一頁目の段落。", "二頁目の段落。"]
 
 
+def test_every_heading_names_its_line_and_level(typeset):
+    extract, text, _, _, lines = typeset
+    part = extract([[text(72, 60, 18, "大きな見出し"), *lines([SENTENCE, SENTENCE]), text(72, 180, 14, "中の見出し")]])
+    found = [heading.split(" ", 2) for heading in part.metadata["headings"].splitlines()]
+    assert [(int(level), name) for _, level, name in found] == [(1, "大きな見出し"), (2, "中の見出し")]
+    assert [part.text.splitlines()[int(n)] for n, _, _ in found] == ["# 大きな見出し", "## 中の見出し"]
+
+
+@pytest.mark.parametrize(
+    ("made", "date"),
+    [
+        ("D:20230330091500+09'00'", "2023-03-30"),
+        ("D:20230330", "2023-03-30"),
+        ("D:19700101000000Z", ""),
+        ("D:20230231", ""),
+        ("2023/03/30", ""),
+        ("", ""),
+    ],
+)
+def test_the_date_is_the_day_on_which_the_file_was_made(extract, as_pdf, set_text, made, date):
+    assert extract(as_pdf([[set_text[0](72, 100, 10, "文章。")]], f"/CreationDate({made})")).date == date
+
+
 def test_a_figure_beside_the_middle_of_a_label_of_two_lines_is_in_its_row(typeset):
     extract, text, _, _, _ = typeset
     page = [text(72, 100, 10, "現金"), text(300, 100, 10, "1,000"), text(400, 100, 10, "2,000")]
