@@ -109,6 +109,6 @@ class _Levels:
         return block.size >= LARGER * self.body and self._is_short(block) and block.lines <= 3
 
     def _is_short(self, block: Paragraph) -> bool:
-        return (
-            1 < len(block.text) <= LONGEST and block.text[-1] not in "。、，,." and any(c.isalpha() for c in block.text)
-        )
+        text = block.text
+        ends = text[-1] not in "。、，,." and not pattern("entry_end").search(text)
+        return 1 < len(text) <= LONGEST and ends and any(c.isalpha() for c in text)

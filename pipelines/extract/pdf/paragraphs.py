@@ -33,7 +33,7 @@ WIDEST_GAP = 1.3  # em: lines further apart than in double spacing are no paragr
 FEW, WIDE_GAP = 3, 0.8  # where so few gaps tell of the spacing, it is taken to be that of Japanese books at most (em)
 SIZES = 1.12  # ratio of sizes within a paragraph
 TOP = float("inf")  # the gap above the first line of a column
-ITEM_START = pattern("item_start")
+ITEM_START, ENTRY_END = pattern("item_start"), pattern("entry_end")
 
 
 @dataclass(slots=True)
@@ -183,7 +183,7 @@ def _continues(lines: Sequence[Line], index: int, start: int, column: Column, ed
     """Whether line `index` reads on from the one before, in the paragraph that starts at line `start`."""
     line, before, first = lines[index], lines[index - 1], lines[start]
     em = max(line.size, before.size)
-    if not _is_near(before, line, usual) or ITEM_START.match(line.text):
+    if not _is_near(before, line, usual) or ITEM_START.match(line.text) or ENTRY_END.search(before.text):
         return False
     if edge - before.x1 > line.first_word + SLACK * em and not _mid_sentence(before.text, line.text):
         return False
