@@ -192,9 +192,9 @@ def _pdfium_text(path: Path) -> str:
 
 
 def _ours(path: Path, pages: int) -> None:
-    from pipelines.extract.pdf.document import read
+    from pipelines.extract.pdf.document import Options, read
 
-    read(path, passwords=[], keep_ruby=False, most_pages=5000, last_page=pages)
+    read(path, Options(), last_page=pages)
 
 
 def _pdfplumber(path: Path, pages: int) -> None:

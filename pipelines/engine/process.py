@@ -85,12 +85,17 @@ def attach(descriptor: int) -> Connection:
     """In a child: the channel to the parent. From here on the child dies with its parent and leaves Ctrl-C to it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = os.getppid()
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent()
     if os.getppid() != parent:  # it died before we asked to be told
         os.kill(os.getpid(), signal.SIGKILL)
     os.set_inheritable(descriptor, False)
     return Connection(descriptor)
+
+
+def die_with_parent() -> None:
+    """In a child: be killed when the thread that started it ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def send(channel: Connection, message: dict[str, Any]) -> None:

@@ -63,6 +63,7 @@ def is_cjk(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
     return _among(codes, IS_CJK)
 
 
+@cache
 def is_cjk_char(character: str) -> bool:
     """`is_cjk` for one character."""
     code = ord(character)

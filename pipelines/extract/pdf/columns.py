@@ -135,11 +135,10 @@ def _free_strips(edges: NDArray[np.float64], cell: float) -> list[tuple[int, int
 
 
 def _painted(boxes: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """A raster with every cell set that a box (x0, y0, x1, y1) covers, one at least: corners marked, then summed up."""
-    x0, y0 = boxes[:, 0], boxes[:, 1]
-    x1, y1 = np.maximum(boxes[:, 2], x0 + 1), np.maximum(boxes[:, 3], y0 + 1)
-    corners = np.zeros((int(y1.max()) + 2, int(x1.max()) + 2), np.int16)
-    for sign, y, x in ((1, y0, x0), (-1, y0, x1), (-1, y1, x0), (1, y1, x1)):
-        np.add.at(corners, (y, x), sign)
-    covered: NDArray[np.bool_] = corners.cumsum(0, np.int16).cumsum(1, np.int16)[:-1, :-1] > 0
+    """A raster with every cell set that a box (x0, y0, x1, y1) covers, one at least."""
+    boxes[:, 2:] = np.maximum(boxes[:, 2:], boxes[:, :2] + 1)
+    width, height = boxes[:, 2:].max(axis=0).tolist()
+    covered = np.zeros((height + 1, width + 1), np.bool_)
+    for x0, y0, x1, y1 in boxes.tolist():
+        covered[y0:y1, x0:x1] = True
     return covered

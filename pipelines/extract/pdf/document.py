@@ -6,7 +6,9 @@ only their lines stay until the running heads are known.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pypdfium2
@@ -23,12 +25,26 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+FIRST_YEAR, LAST_YEAR = 1993, 2099  # PDF is from 1993; programs that know no date write 1601, 1904 or 1970
+DATE = re.compile(r"D:(\d{4})(\d\d)(\d\d)")  # ISO 32000-1, 7.9.4
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How files are read: passwords to try, whether ruby stays, and the most pages that are taken."""
+
+    passwords: tuple[str, ...] = ()
+    keep_ruby: bool = False
+    most_pages: int = 5000
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What a file says."""
 
     text: Text
     title: str  # as the file itself gives it
+    date: str  # ISO 8601, when the file says it was made
     pages: int
     pages_without_text: int
     glyphs: int
@@ -44,28 +60,38 @@ class Reading:
         return starts
 
 
-def read(
-    path: Path, *, passwords: Sequence[str], keep_ruby: bool, most_pages: int, last_page: int | None = None
-) -> Reading:
+def read(path: Path, options: Options, last_page: int | None = None) -> Reading:
     """Read a PDF file, to `last_page` where that is given.
 
     Raises:
         InputError: `encrypted`, `broken` or `too_large`.
     """
-    document = _opened(path, passwords)
+    document = _opened(path, options.passwords)
     try:
-        if len(document) > most_pages:
-            raise InputError("too_large", f"{len(document)} pages, at most {most_pages} are read")
+        if len(document) > options.most_pages:
+            raise InputError("too_large", f"{len(document)} pages, at most {options.most_pages} are read")
         pages = [
-            _page(document, number, keep_ruby=keep_ruby)
+            _page(document, number, keep_ruby=options.keep_ruby)
             for number in range(1, min(len(document), last_page or len(document)) + 1)
         ]
-        title = _title(document)
+        title, made = _title(document), iso_date(document.get_metadata_value("CreationDate"))
     finally:
         document.close()
     text = markdown(list(paragraphs(without_running_heads(pages))))
     empty = sum(not page.glyphs for page in pages)
-    return Reading(text, title, len(pages), empty, sum(p.glyphs for p in pages), sum(p.undecodable for p in pages))
+    glyphs, undecodable = sum(p.glyphs for p in pages), sum(p.undecodable for p in pages)
+    return Reading(text, title, made, len(pages), empty, glyphs, undecodable)
+
+
+def iso_date(value: str) -> str:
+    """A PDF date's day: "D:20230330091500+09'00'" is "2023-03-30". Nothing for what is no date, or an unlikely one."""
+    found = DATE.match(value)
+    if not found or not FIRST_YEAR <= int(found[1]) <= LAST_YEAR:
+        return ""
+    try:
+        return date(*map(int, found.groups())).isoformat()
+    except ValueError:
+        return ""
 
 
 def _title(document: pypdfium2.PdfDocument) -> str:

@@ -38,21 +38,22 @@ class Stream:
 
 def streams(glyphs: Glyphs, rulings: Rulings, width: float, height: float) -> list[Stream]:
     """The texts of a page by direction. Glyphs askew (watermarks) are in none; `width` and `height` are in points."""
-    upright = glyphs.turn >= 0
-    if not upright.any():
-        return [Stream(glyphs.take(upright), rulings, width, height, vertical=False)]
-    main = int(np.bincount(glyphs.turn[upright]).argmax())
+    turns = np.bincount(glyphs.turn + 1, minlength=5)[1:].tolist()  # glyphs by quarter turns
+    if not any(turns):
+        return [Stream(glyphs.take(np.zeros(0, np.intp)), rulings, width, height, vertical=False)]
+    main = turns.index(max(turns))
     none = Rulings(rulings.across[:0], rulings.down[:0])
     if main == RIGHT and _is_vertical(glyphs):
+        upright = glyphs.turn >= 0
         aside = _set_across(glyphs) & upright
         result = [_stream(glyphs.take(upright & ~aside), rulings, DOWN, width, height, vertical=True)]
         return result + ([_stream(glyphs.take(aside), none, RIGHT, width, height)] if aside.any() else [])
-    result = [_stream(glyphs.take(glyphs.turn == main), rulings, main, width, height)]
-    for turn in range(4):
-        aside = glyphs.turn == turn
-        if turn != main and aside.any():
-            result.append(_stream(glyphs.take(aside), none, turn, width, height))
-    return result
+    if turns[main] == len(glyphs):
+        return [_stream(glyphs, rulings, main, width, height)]
+    others = [turn for turn in range(4) if turn != main and turns[turn]]
+    return [_stream(glyphs.take(glyphs.turn == main), rulings, main, width, height)] + [
+        _stream(glyphs.take(glyphs.turn == turn), none, turn, width, height) for turn in others
+    ]
 
 
 def _is_vertical(glyphs: Glyphs) -> bool:

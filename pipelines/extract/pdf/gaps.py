@@ -7,7 +7,8 @@ unruled test table comes out with 16 of 16 rows exact; pdfplumber's strategy for
 
 from __future__ import annotations
 
-from itertools import takewhile
+from dataclasses import replace
+from itertools import pairwise, takewhile
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 Cell = list[Row]  # the lines of a cell, or of a whole row of a table
 NUMBER, FIGURE, ITEM_MARK = pattern("number"), pattern("figure"), pattern("item_mark")
+SIGN_EDGE = pattern("sign_edge")
 APART = 2.2  # times the height of a row: a gap that ends a table
 OVERLAP = 0.15  # of the height of a row: lines that share more stand beside each other
 MOST_LABELS = 6  # lines in a row that stand in the first column only
@@ -81,6 +83,7 @@ def _has_gaps(row: Row) -> bool:
 
 def _gap_table(rows: list[Row]) -> Table | None:
     """The table that `rows` make, or None where their gaps are not at the same places or it is plainly no table."""
+    rows = [[piece for segment in row for piece in _at_signs(segment)] for row in rows]
     gapped = [row for row in rows if _has_gaps(row)]
     if len(gapped) < 2 or len(gapped) < 0.5 * len(rows):
         return None
@@ -102,15 +105,38 @@ def _gap_table(rows: list[Row]) -> Table | None:
     return Table(x0, y0, x1, y1, rows[0][0].size, texts, edges)
 
 
+def _at_signs(segment: Segment) -> list[Segment]:
+    """A segment cut where a currency sign stands between figures: "62.4% $ 1,702" is of three columns.
+
+    Places are reckoned by characters, as figures are equally wide.
+    """
+    cuts = [0, *(match.end() for match in SIGN_EDGE.finditer(segment.text)), len(segment.text)]
+    if len(cuts) == 2:
+        return [segment]
+    step = (segment.x1 - segment.x0) / len(segment.text)
+    pieces = []
+    for start, end in pairwise(cuts):
+        text = segment.text[start:end].rstrip()
+        x0 = segment.x0 + step * start
+        pieces.append(replace(segment, text=text, x0=x0, x1=x0 + step * len(text)))
+    return pieces
+
+
 def _with_signs(rows: list[list[str]]) -> list[list[str]]:
     """Rows whose currency signs, set in a column of their own, stand with their figures again."""
     columns = [list(column) for column in zip(*rows, strict=True)]
     for index in range(len(columns) - 2, -1, -1):
-        signs = [cell for cell in columns[index] if cell]
-        if all(cell in CURRENCIES for cell in signs):
+        if _is_of_signs(columns[index], columns[index + 1]):
             after = columns.pop(index + 1)
             columns[index] = [f"{sign} {figure}".strip() for sign, figure in zip(columns[index], after, strict=True)]
     return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _is_of_signs(column: list[str], after: list[str]) -> bool:
+    """Whether a column holds signs for the figures after it, and besides them at most words of the heading."""
+    others = [pair for pair in zip(column, after, strict=True) if pair[0] and pair[0] not in CURRENCIES]
+    signs = sum(cell in CURRENCIES for cell in column)
+    return len(others) <= signs and not any(map(FIGURE.fullmatch, (cell for pair in others for cell in pair if cell)))
 
 
 def _bands(rows: list[Row]) -> list[Cell]:

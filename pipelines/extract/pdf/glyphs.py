@@ -2,8 +2,8 @@
 
 In: a pypdfium2 page. Out: `Glyphs`, in the order of the content stream, which later files do not trust.
 
-Three calls per character (code, box, text object) and four per text object (size, matrix, weight), bound once with
-plain integers as handles: 2 ms for a page of 1,260 characters, where pypdfium2's own helpers take 12 and pdfplumber
+One call per character (its box) and four where a stretch of them starts (size, matrix, font, weight), bound once with
+plain integers as handles: 1 ms for a page of 1,260 characters, where pypdfium2's own helpers take 12 and pdfplumber
 130. Boxes are PDFium's loose ones (ascent to descent), so that 一 and 国 are equally high and rows can be told by
 overlap.
 """
@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import ctypes
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import repeat
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -22,7 +23,7 @@ import pypdfium2.raw as pdfium
 from pipelines.extract.pdf.characters import is_space, repaired
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
     from pypdfium2 import PdfPage
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 REGULAR, BOLD = 400.0, 700.0
 BOLD_NAME = re.compile(rb"bold|black|heavy|demi|gothic-?[beu]|-[bhw][6-9]?$|w[6-9]\b", re.IGNORECASE)
 TALL = 1.45  # em: a box higher than this says nothing of where the glyph is
+Frame = tuple[float, float, float, float]  # of a page's crop box: left, bottom, right, top in PDF units
+ADJACENT = 0.5  # of a box's height: glyphs further apart start a stretch
 NO_SPACE, ASSUMED_SPACE, REAL_SPACE, WIDE_SPACE = range(4)  # what stands before a glyph in the content stream
 
 
@@ -72,28 +75,32 @@ class Glyphs:
     turn: NDArray[np.int8]  # quarter turns of the glyph, counter-clockwise; -1 where it stands askew
     space: NDArray[np.int8]  # what the content stream has before it: NO_SPACE, ASSUMED_SPACE, REAL_SPACE, WIDE_SPACE
 
-    text_object: NDArray[np.uint64]  # PDFium's handle of what drew it
-
     def __len__(self) -> int:
         return len(self.code)
 
     def take(self, index: NDArray[np.bool_] | NDArray[np.intp]) -> Self:
         """The glyphs at `index`, which may be a mask."""
-        return type(self)(*(getattr(self, f.name)[index] for f in fields(self)))
+        return type(self)(*(array[index] for array in _arrays(self)))
 
 
-def read_glyphs(page: PdfPage) -> Glyphs:
-    """The visible glyphs of a page. What lies outside its crop box is not visible."""
-    box = page.get_bbox()
+_arrays = attrgetter(*Glyphs.__dataclass_fields__)
+
+
+def read_glyphs(page: PdfPage, frame: Frame) -> Glyphs:
+    """The visible glyphs of a page. What lies outside its crop box `frame` is not visible."""
     text_page = pdfium.FPDFText_LoadPage(page.raw)
     if not text_page:
         nothing = np.zeros((0, 4), np.float32)
-        return _visible(np.zeros(0, np.uint32), nothing, nothing, np.zeros(0, np.uint64), box)
+        return _glyphs(np.zeros(0, np.uint32), nothing, nothing, np.zeros(0, np.int8), frame)
     try:
         handle = address(text_page)
         count = max(pdfium.FPDFText_CountChars(text_page), 0)
-        objects = _objects(handle, count)
-        return _visible(_codes(handle, count), _boxes(handle, count), _styles(handle, objects), objects, box)
+        codes, boxes = _codes(handle, count), _boxes(handle, count)
+        blank = is_space(codes)
+        spaces = _spaces(codes, blank, boxes)
+        seen = np.flatnonzero(~blank & _within(boxes, frame))
+        boxes = boxes[seen]
+        return _glyphs(codes[seen], boxes, _styles(handle, seen, boxes), spaces[seen], frame)
     finally:
         pdfium.FPDFText_ClosePage(text_page)
 
@@ -115,40 +122,55 @@ def _boxes(handle: int, count: int) -> NDArray[np.float32]:
     return boxes
 
 
-def _styles(handle: int, objects: NDArray[np.uint64]) -> NDArray[np.float32]:
-    """(count, 4): drawn size, weight, quarter turns, and the y of the baseline (PDF units, upright text).
+def _styles(handle: int, index: NDArray[np.intp], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n, 4): drawn size, weight, quarter turns, and the y of the baseline (PDF units, upright text) at `index`.
 
-    Asked once per text object, of which a page has 1 to 1,300.
+    Asked once per stretch: 40 to 400 of them on a page, where 1,300 characters may be as many text objects.
     """
-    each, first, inverse = np.unique(objects, return_index=True, return_inverse=True)
+    first = _stretches(boxes)
+    indices = index[first].tolist()
     matrices = np.zeros((len(first), 6), np.float32)
-    indices = first.tolist()
     start = matrices.ctypes.data
     places = range(start, start + 24 * len(first), 24)
     found = np.fromiter(map(_matrix, repeat(handle), indices, places), bool, len(first))
     sizes = np.fromiter(map(_size, repeat(handle), indices), np.float32, len(first))
     a, b, c, d, _, baseline = matrices.T
-    quarters = np.arctan2(b, a) * 2 / np.pi
+    quarters = np.arctan2(b, a) * np.float32(2 / np.pi)
     straight = np.round(quarters)
-    turns = np.where(abs(quarters - straight) < 0.1, straight % 4, -1)
-    styles = [sizes * np.sqrt(abs(a * d - b * c)) * found, _weights(each), turns * found, baseline]
-    return np.stack(styles, axis=1)[inverse]
+    styles = np.empty((len(first), 4), np.float32)
+    styles[:, 0] = sizes * np.sqrt(abs(a * d - b * c)) * found
+    styles[:, 1] = _weights(map(_object, repeat(handle), indices))
+    styles[:, 2] = np.where(abs(quarters - straight) < 0.1, straight % 4, -1) * found
+    styles[:, 3] = baseline
+    return styles.repeat(np.diff(first, append=len(boxes)), axis=0)
 
 
-def _weights(objects: NDArray[np.uint64]) -> NDArray[np.float32]:
-    """The weight of each text object's font; a page has few fonts."""
-    fonts = np.zeros(len(objects), np.uint64)
-    text = objects != 0
-    fonts[text] = np.fromiter(map(_font, objects[text].tolist()), np.uint64)
-    weights = {font: _weight_of(font) for font in set(fonts.tolist())}
-    return np.array([weights[font] for font in fonts.tolist()], np.float32)
+def _stretches(boxes: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Where stretches of one style start: where a character is not next to the one before, or at another height.
+
+    At another height is what shares neither top nor bottom with it. A word in bold on a line of the same height is not
+    told apart; what is read of a stretch is its first glyph's.
+    """
+    if not len(boxes):
+        return np.zeros(0, np.intp)
+    before, after = boxes[:-1], boxes[1:]
+    level = abs(after[:, 1::2] - before[:, 1::2]).min(axis=1) < 0.01
+    near = abs(after[:, 0] - before[:, 2]) < ADJACENT * abs(after[:, 1] - after[:, 3])
+    return np.flatnonzero(np.append(True, ~(level & near)))
 
 
-def _weight_of(font: int) -> float:
+def _weights(objects: Iterable[int]) -> list[float]:
+    """The weight of each text object's font; a page has few fonts. PDFium's own spaces have no object."""
+    fonts = [_font(one) if one else 0 for one in objects]
+    name = ctypes.create_string_buffer(128)
+    weights = {font: _weight_of(font, name) for font in set(fonts)}
+    return [weights[font] for font in fonts]
+
+
+def _weight_of(font: int, name: ctypes.Array[ctypes.c_char]) -> float:
     """As the font's name has it, else as its descriptor has it; PDFium alone gives 0 for "Times New Roman,Bold"."""
     if not font:
         return REGULAR
-    name = ctypes.create_string_buffer(128)
     _font_name(font, ctypes.addressof(name), len(name))
     if BOLD_NAME.search(name.value):
         return BOLD
@@ -156,52 +178,27 @@ def _weight_of(font: int) -> float:
     return min(float(weight), BOLD) if weight > 0 else REGULAR
 
 
-def _objects(handle: int, count: int) -> NDArray[np.uint64]:
-    """The text object of every character, 0 for spaces that PDFium adds.
-
-    An object is a run of characters: every fourth is asked, and those between where two of them differ.
-    """
-    objects = np.zeros(count, np.uint64)
-    asked = np.append(np.arange(0, count - 1, 4), count - 1) if count else np.zeros(0, np.intp)
-    objects[asked] = np.fromiter(map(_object, repeat(handle), asked.tolist()), np.uint64, len(asked))
-    left, right, span = objects[asked[:-1]], objects[asked[1:]], np.diff(asked)
-    objects[:-1] = left.repeat(span)
-    unknown = np.append(((left != right) | (left == 0)).repeat(span), False)[:count]
-    unknown[asked] = False
-    missing = np.flatnonzero(unknown).tolist()
-    objects[missing] = np.fromiter(map(_object, repeat(handle), missing), np.uint64, len(missing))
-    return objects
+def _within(boxes: NDArray[np.float32], frame: Frame) -> NDArray[np.bool_]:
+    """Which boxes have their middle in the frame."""
+    left, bottom, right, top = frame
+    x, y = boxes[:, 0] + boxes[:, 2], boxes[:, 1] + boxes[:, 3]  # twice the middle; no comparison holds for a NaN
+    within: NDArray[np.bool_] = (x > 2 * left) & (x < 2 * right) & (y > 2 * bottom) & (y < 2 * top)
+    return within
 
 
-def _visible(
+def _glyphs(
     codes: NDArray[np.uint32],
     boxes: NDArray[np.float32],
     styles: NDArray[np.float32],
-    objects: NDArray[np.uint64],
-    page: tuple[float, float, float, float],
+    spaces: NDArray[np.int8],
+    frame: Frame,
 ) -> Glyphs:
-    """Drop spaces (remembering where they stood) and what is cropped, and let y grow downwards."""
-    left, bottom, right, top = page
-    boxes = _without_overhang(boxes, styles)
-    x0, y1, x1, y0 = (boxes[:, 0] - left, top - boxes[:, 3], boxes[:, 2] - left, top - boxes[:, 1])
-    ink = ~is_space(codes)
-    middle_x, middle_y = (x0 + x1) / 2, (y0 + y1) / 2
-    ink &= (middle_x > 0) & (middle_x < right - left) & (middle_y > 0) & (middle_y < top - bottom)
-    ink &= np.isfinite(boxes).all(axis=1)
-    size = np.where(styles[:, 0] > 0.5, styles[:, 0], np.maximum(y1 - y0, 0.5))
-    glyphs = Glyphs(
-        repaired(codes),
-        x0,
-        y0,
-        x1,
-        y1,
-        size.astype(np.float32),
-        styles[:, 1],
-        styles[:, 2].astype(np.int8),
-        _spaces(codes, x0, x1),
-        objects,
-    )
-    return glyphs.take(ink)
+    """Glyphs with y growing downwards from the frame's top."""
+    left, _, _, top = frame
+    x0, y0, x1, y1 = np.ascontiguousarray(_without_overhang(boxes, styles).T)
+    size, weight, turn, _ = np.ascontiguousarray(styles.T)
+    size = np.where(size > 0.5, size, np.maximum(y0 - y1, 0.5))
+    return Glyphs(repaired(codes), x0 - left, top - y0, x1 - left, top - y1, size, weight, turn.astype(np.int8), spaces)
 
 
 def _without_overhang(boxes: NDArray[np.float32], styles: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -214,16 +211,12 @@ def _without_overhang(boxes: NDArray[np.float32], styles: NDArray[np.float32]) -
     return boxes
 
 
-def _spaces(codes: NDArray[np.uint32], x0: NDArray[np.float32], x1: NDArray[np.float32]) -> NDArray[np.int8]:
+def _spaces(codes: NDArray[np.uint32], blank: NDArray[np.bool_], boxes: NDArray[np.float32]) -> NDArray[np.int8]:
     """What stands before each character: PDFium's own spaces have no width, those of the document do."""
-    kind = np.zeros(len(codes), np.int8)
-    space = is_space(codes)
-    kind[space] = np.where(x1[space] > x0[space], REAL_SPACE, ASSUMED_SPACE)
+    kind = np.where(blank, np.where(boxes[:, 2] > boxes[:, 0], REAL_SPACE, ASSUMED_SPACE), NO_SPACE).astype(np.int8)
     kind[codes == 0x3000] = WIDE_SPACE
     before = np.zeros(len(codes), np.int8)
-    before[1:] = kind[:-1]
-    run = space[1:] & space[:-1]  # of several spaces in a row, the widest counts
-    for index in np.flatnonzero(run) + 1:
-        kind[index] = max(kind[index], kind[index - 1])
+    for index in (np.flatnonzero(blank[1:] & blank[:-1]) + 1).tolist():
+        kind[index] = max(kind[index], kind[index - 1])  # of several spaces in a row, the widest counts
     before[1:] = kind[:-1]
     return before

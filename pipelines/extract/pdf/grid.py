@@ -61,11 +61,9 @@ def cells_of(glyphs: Glyphs, rulings: Rulings) -> tuple[list[Grid], NDArray[np.i
 
 def _is_table(grid: Grid, inside: NDArray[np.int32]) -> bool:
     """Whether text stands in at least two columns and two rows of the grid, or in three columns."""
-    used = np.isin(grid.cell, np.unique(inside[inside >= 0]))
-    first = np.zeros_like(used)
-    _, places = np.unique(grid.cell, return_index=True)
-    first.flat[places] = True
-    used &= first
+    names = np.arange(grid.cell.size).reshape(grid.cell.shape)
+    filled = np.bincount(inside[inside >= 0], minlength=grid.cell.size) > 0
+    used = filled[names] & (grid.cell == names)  # a merged cell's name is that of its first place
     columns, rows = int(used.any(axis=0).sum()), int(used.any(axis=1).sum())
     return (columns >= 2 and rows >= 2) or columns >= 3
 

@@ -1,7 +1,7 @@
 """Markdown: paragraphs and tables as one text, headings by size and weight.
 
 In: paragraphs and tables with their pages. Out: the text of a document, blocks parted by an empty line, and for each
-page the number of the line that its first block stands on.
+page and each heading the number of the line that it starts on: what a paragraph's page and section are told by.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ Block = tuple[int, Paragraph | Table]
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A document's text, its title, and the line (from 0) that each page's first block starts on, by page."""
+    """A document's text and title; the line (from 0) that each page's first block starts on, by page; its headings."""
 
     text: str
     title: str
     page_lines: dict[int, int]
+    headings: list[tuple[int, int, str]]  # line, level, text
 
 
 def markdown(blocks: Sequence[Block]) -> Text:
@@ -38,18 +39,20 @@ def markdown(blocks: Sequence[Block]) -> Text:
     levels = _Levels(blocks)
     parts: list[str] = []
     page_lines: dict[int, int] = {}
-    title, line = "", 0
+    headings: list[tuple[int, int, str]] = []
+    line = 0
     for page, block in _continued(blocks):
         if isinstance(block, Table):
             part = table_markdown(block.rows)
         else:
             level = levels.of(block)
             part = f"{'#' * level} {block.text}" if level else block.text
-            title = title or (block.text if level else "")
+            if level:
+                headings.append((line, level, block.text))
         page_lines.setdefault(page, line)
         parts.append(part)
         line += part.count("\n") + 2
-    return Text("\n\n".join(parts), title, page_lines)
+    return Text("\n\n".join(parts), headings[0][2] if headings else "", page_lines, headings)
 
 
 def table_markdown(rows: Sequence[Sequence[str]]) -> str:
@@ -106,6 +109,6 @@ class _Levels:
         return block.size >= LARGER * self.body and self._is_short(block) and block.lines <= 3
 
     def _is_short(self, block: Paragraph) -> bool:
-        return (
-            1 < len(block.text) <= LONGEST and block.text[-1] not in "。、，,." and any(c.isalpha() for c in block.text)
-        )
+        text = block.text
+        ends = text[-1] not in "。、，,." and not pattern("entry_end").search(text)
+        return 1 < len(text) <= LONGEST and ends and any(c.isalpha() for c in text)

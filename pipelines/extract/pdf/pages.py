@@ -49,9 +49,8 @@ class Page:
 
 def read_page(page: PdfPage, number: int, *, keep_ruby: bool) -> Page:
     """Read one page; the caller closes it."""
-    glyphs = read_glyphs(page)
-    left, bottom, right, top = page.get_bbox()
-    rulings = read_rulings(page, set(glyphs.text_object.tolist()))
+    left, bottom, right, top = frame = page.get_bbox()
+    glyphs, rulings = read_glyphs(page, frame), read_rulings(page, frame)
     parts = streams(glyphs, rulings, right - left, top - bottom)
     columns = [column for part in parts for column in _columns(part, keep_ruby=keep_ruby)]
     return Page(number, parts[0].width, parts[0].height, columns, len(glyphs), int(undecodable(glyphs.code).sum()))

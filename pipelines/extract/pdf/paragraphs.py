@@ -30,9 +30,10 @@ HANG = 8.0  # em: the text of an item may start so far right of its mark, as in 
 SLACK = 1.1  # em: a line that ends within this (and the next word) of the edge is full; hanging marks need one em
 GAP = 0.45  # em more than the usual gap between lines is a gap between paragraphs
 WIDEST_GAP = 1.3  # em: lines further apart than in double spacing are no paragraph
+FEW, WIDE_GAP = 3, 0.8  # where so few gaps tell of the spacing, it is taken to be that of Japanese books at most (em)
 SIZES = 1.12  # ratio of sizes within a paragraph
 TOP = float("inf")  # the gap above the first line of a column
-ITEM_START = pattern("item_start")
+ITEM_START, ENTRY_END = pattern("item_start"), pattern("entry_end")
 
 
 @dataclass(slots=True)
@@ -137,7 +138,8 @@ def _paragraphs(lines: Sequence[Line], column: Column, page: int) -> Iterator[tu
 def _usual_gap(lines: Sequence[Line]) -> float:
     """The usual gap between lines in points, those of two em and more left out."""
     gaps = [b.y0 - a.y1 for a, b in pairwise(lines) if b.y0 - a.y1 < 2 * b.size]
-    return min(median(gaps), WIDEST_GAP * lines[0].size) if gaps else 0.0
+    widest = WIDEST_GAP if len(gaps) > FEW else WIDE_GAP
+    return min(median(gaps), widest * lines[0].size) if gaps else 0.0
 
 
 def _mid_sentence(text: str, more: str) -> bool:
@@ -181,7 +183,7 @@ def _continues(lines: Sequence[Line], index: int, start: int, column: Column, ed
     """Whether line `index` reads on from the one before, in the paragraph that starts at line `start`."""
     line, before, first = lines[index], lines[index - 1], lines[start]
     em = max(line.size, before.size)
-    if not _is_near(before, line, usual) or ITEM_START.match(line.text):
+    if not _is_near(before, line, usual) or ITEM_START.match(line.text) or ENTRY_END.search(before.text):
         return False
     if edge - before.x1 > line.first_word + SLACK * em and not _mid_sentence(before.text, line.text):
         return False

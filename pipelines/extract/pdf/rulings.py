@@ -16,10 +16,10 @@ import numpy as np
 import pypdfium2.raw as pdfium
 from numpy.typing import NDArray
 
-from pipelines.extract.pdf.glyphs import address, bind
+from pipelines.extract.pdf.glyphs import Frame, address, bind
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Iterator
 
     from pypdfium2 import PdfPage
 
@@ -28,9 +28,11 @@ JOIN = 2.5  # points between two ends that meet
 MOST_OBJECTS = 20_000  # of a page; a map or a chart has more, and holds no table grid worth the time
 MOST_SEGMENTS = 400  # of a path; a curve has more
 
-PATH, FORM = pdfium.FPDF_PAGEOBJ_PATH, pdfium.FPDF_PAGEOBJ_FORM
+TEXT, PATH, FORM = pdfium.FPDF_PAGEOBJ_TEXT, pdfium.FPDF_PAGEOBJ_PATH, pdfium.FPDF_PAGEOBJ_FORM
 IDENTITY = np.eye(3)
 Lines = NDArray[np.float32]  # (n, 3): position across, start, end
+Boxes = NDArray[np.floating]  # (n, 4): left, bottom, right, top in PDF units
+Matrix = NDArray[np.float64]  # (3, 3), for row vectors
 
 _HANDLE, _INT = ctypes.c_void_p, ctypes.c_int
 _page_object = bind(pdfium.FPDFPage_GetObject, ctypes.c_size_t, _HANDLE, _INT)
@@ -57,19 +59,16 @@ class Rulings:
         return len(self.across) > 1 and len(self.down) > 1
 
 
-def read_rulings(page: PdfPage, text_objects: Collection[int] = frozenset()) -> Rulings:
-    """The ruled lines of a page, in the frame of `read_glyphs`. Known text objects need not be asked what they are."""
-    boxes: list[tuple[float, float, float, float]] = []
-    _collect(page, text_objects, boxes)
-    left, _, _, top = page.get_bbox()
-    found = np.array(boxes, np.float32).reshape(-1, 4) * [1, -1, 1, -1] + [-left, top, -left, top]
-    x0, x1 = np.minimum(found[:, 0], found[:, 2]), np.maximum(found[:, 0], found[:, 2])
-    y0, y1 = np.minimum(found[:, 1], found[:, 3]), np.maximum(found[:, 1], found[:, 3])
+def read_rulings(page: PdfPage, frame: Frame) -> Rulings:
+    """The ruled lines of a page, in the frame of `read_glyphs`."""
+    left, _, _, top = frame
+    found = np.concatenate([np.zeros((0, 4)), *_boxes(page)]) * [1, -1, 1, -1] + [-left, top, -left, top]
+    x0, y1, x1, y0 = found.astype(np.float32).T
     flat = (y1 - y0 <= THIN) & (x1 - x0 > y1 - y0)
     tall = (x1 - x0 <= THIN) & (y1 - y0 > x1 - x0)
     across = np.stack([(y0 + y1) / 2, x0, x1], axis=1)[flat]
     down = np.stack([(x0 + x1) / 2, y0, y1], axis=1)[tall]
-    return Rulings(joined(across.astype(np.float32)), joined(down.astype(np.float32)))
+    return Rulings(joined(across), joined(down))
 
 
 def joined(lines: Lines) -> Lines:
@@ -96,24 +95,42 @@ def _sorted_within(lines: Lines, level: NDArray[np.intp]) -> tuple[Lines, NDArra
     return lines[order], level[order]
 
 
-def _collect(page: PdfPage, known: Collection[int], boxes: list[tuple[float, float, float, float]]) -> None:
-    """Append left, bottom, right, top of every line on the page and in the forms drawn on it."""
+def _boxes(page: PdfPage) -> Iterator[Boxes]:
+    """Every line on the page and in the forms drawn on it."""
     count = min(pdfium.FPDFPage_CountObjects(page.raw), MOST_OBJECTS)
-    objects = map(_page_object, repeat(address(page.raw)), range(count))
-    level = [([one for one in objects if one not in known], IDENTITY)]
+    level = [(list(map(_page_object, repeat(address(page.raw)), range(count))), IDENTITY)]
     seen = 0
     while level and seen < MOST_OBJECTS:
         handles, place = level.pop()
         seen += len(handles)
-        for handle, kind in zip(handles, map(_kind, handles), strict=True):
-            if kind == PATH:
-                _add_path(handle, place, boxes)
-            elif kind == FORM:
-                children = range(max(min(_form_count(handle), MOST_OBJECTS - seen), 0))
-                level.append((list(map(_form_object, repeat(handle), children)), _own_matrix(handle) @ place))
+        drawn = [(kind, handle) for kind, handle in zip(map(_kind, handles), handles, strict=True) if kind != TEXT]
+        yield from _lines_of([handle for kind, handle in drawn if kind == PATH], place)
+        for form in (handle for kind, handle in drawn if kind == FORM):
+            children = range(max(min(_form_count(form), MOST_OBJECTS - seen), 0))
+            level.append((list(map(_form_object, repeat(form), children)), _own_matrix(form) @ place))
 
 
-def _own_matrix(handle: int) -> NDArray[np.float64]:
+def _lines_of(paths: list[int], place: Matrix) -> Iterator[Boxes]:
+    """A thin path is one line; of a path with few corners, its straight edges are."""
+    if not paths:
+        return
+    edges = np.zeros((len(paths), 4), np.float32)
+    at = edges.ctypes.data
+    columns = [range(at + side, at + side + 16 * len(paths), 16) for side in (0, 4, 8, 12)]
+    bounded = np.fromiter(map(_bounds, paths, *columns), bool, len(paths))
+    boxes = _placed(edges, place)
+    thin = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]) <= THIN
+    yield boxes[bounded & thin]
+    filled, stroked = ctypes.c_int(), ctypes.c_int()
+    for index in np.flatnonzero(bounded & ~thin).tolist():
+        _mode(paths[index], ctypes.addressof(filled), ctypes.addressof(stroked))
+        count = _segments(paths[index])
+        if stroked.value and count <= MOST_SEGMENTS:
+            straight = _straight(paths[index], count, _own_matrix(paths[index]) @ place)
+            yield straight[(straight[:, 2:] - straight[:, :2]).min(axis=1) < 0.5]
+
+
+def _own_matrix(handle: int) -> Matrix:
     """An object's matrix for row vectors; the identity where it has none."""
     values = (ctypes.c_float * 6)(1, 0, 0, 1, 0, 0)
     _matrix(handle, ctypes.addressof(values))
@@ -121,51 +138,25 @@ def _own_matrix(handle: int) -> NDArray[np.float64]:
     return np.array([[a, b, 0], [c, d, 0], [e, f, 1]], np.float64)
 
 
-def _add_path(handle: int, place: NDArray[np.float64], boxes: list[tuple[float, float, float, float]]) -> None:
-    """A thin path is one line; of a path with few corners, its straight edges are."""
-    edges = (ctypes.c_float * 4)()
-    at = ctypes.addressof(edges)
-    if not _bounds(handle, at, at + 4, at + 8, at + 12):
-        return
-    left, bottom, right, top = _placed((edges[0], edges[1], edges[2], edges[3]), place)
-    if min(right - left, top - bottom) <= THIN:
-        boxes.append((left, bottom, right, top))
-        return
-    filled, stroked = ctypes.c_int(), ctypes.c_int()
-    _mode(handle, ctypes.addressof(filled), ctypes.addressof(stroked))
-    count = _segments(handle)
-    if stroked.value and count <= MOST_SEGMENTS:
-        boxes += [
-            edge
-            for edge in _straight(handle, count, _own_matrix(handle) @ place)
-            if min(edge[2] - edge[0], edge[3] - edge[1]) < 0.5
-        ]
-
-
-def _placed(box: tuple[float, float, float, float], place: NDArray[np.float64]) -> tuple[float, float, float, float]:
+def _placed(boxes: Boxes, place: Matrix) -> Boxes:
+    """The boxes around `boxes` where a matrix puts them."""
     if place is IDENTITY:
-        return box
-    corners = np.array([[box[0], box[1], 1], [box[2], box[3], 1]]) @ place
-    (x0, y0), (x1, y1) = corners[:, :2].tolist()
-    return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
+        return boxes
+    low, high = (boxes[:, side] @ place[:2, :2] + place[2, :2] for side in ([0, 1], [2, 3]))
+    return np.concatenate([np.minimum(low, high), np.maximum(low, high)], axis=1)
 
 
-def _straight(handle: int, count: int, place: NDArray[np.float64]) -> list[tuple[float, float, float, float]]:
+def _straight(handle: int, count: int, place: Matrix) -> Boxes:
     """The boxes of the straight segments of a path, the closing one of a box included."""
-    x, y = ctypes.c_float(), ctypes.c_float()
-    points = np.ones((count, 3))
-    kinds = np.zeros(count, np.intp)
-    for index in range(count):
-        segment = _segment(handle, index)
-        kinds[index] = _segment_kind(segment)
-        _point(segment, ctypes.addressof(x), ctypes.addressof(y))
-        points[index, :2] = x.value, y.value
-    at = (points @ place)[:, :2]
-    line = np.flatnonzero(kinds[1:] == pdfium.FPDF_SEGMENT_LINETO) + 1
-    pairs = (
-        np.concatenate([np.stack([at[line - 1], at[line]], axis=1), at[[-1, 0]][None]])
-        if count == 4
-        else np.stack([at[line - 1], at[line]], axis=1)
-    )
-    low, high = pairs.min(axis=1), pairs.max(axis=1)
-    return [(x0, y0, x1, y1) for (x0, y0), (x1, y1) in zip(low.tolist(), high.tolist(), strict=True)]
+    points = np.zeros((count, 2), np.float32)
+    handles = list(map(_segment, repeat(handle), range(count)))
+    kinds = np.fromiter(map(_segment_kind, handles), np.intp, count)
+    start = points.ctypes.data
+    for _ in map(_point, handles, range(start, start + 8 * count, 8), range(start + 4, start + 4 + 8 * count, 8)):
+        pass
+    at = points @ place[:2, :2] + place[2, :2]
+    ends = np.flatnonzero(kinds[1:] == pdfium.FPDF_SEGMENT_LINETO) + 1
+    starts = ends - 1
+    if count == 4:
+        starts, ends = np.append(starts, -1), np.append(ends, 0)
+    return np.concatenate([np.minimum(at[starts], at[ends]), np.maximum(at[starts], at[ends])], axis=1)

@@ -1,6 +1,6 @@
 """Running heads: what repeats at the edge of page after page, and page numbers.
 
-In: pages. Out: the same pages without them. Digits count as alike, so "41/183" and "42/183" repeat. A line goes where
+In: pages. Out: the same pages without them. Numbers count as alike, so "41/183" and "42/183" repeat. A line goes where
 it stands in the outer 12 % of the page and its like stands at the same height on a quarter of the pages and on three
 at least (FinePDFs: a quarter and five; short documents need less). A bare page number goes where two pages have one
 at their edge, and anywhere where the outermost lines of the pages count on. On one or two pages nothing repeats: there
@@ -27,6 +27,7 @@ EDGE = 0.12  # of the page's height
 SHARE, PAGES = 0.25, 3
 MARGIN, LONGEST = 0.08, 120  # of the page's height, and characters, for heads that cannot be told by repetition
 PAGE_NUMBER = pattern("page_number")
+COUNTED = re.compile(r"[0-9０-９]+|^[ivxlc]{1,6}(?=\s)|(?<=\s)[ivxlc]{1,6}$")  # figures, and Roman ones at either end
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def _outermost(page: Page) -> list[Line]:
 
 def _key(line: Line) -> tuple[str, int]:
     """What makes two lines alike: their text with every number as #, and their height on the page to 10 points."""
-    return re.sub(r"[0-9０-９]+", "#", line.text).replace(" ", ""), round(line.middle / 10)
+    return COUNTED.sub("#", line.text).replace(" ", ""), round(line.middle / 10)
 
 
 def _is_number(line: Line) -> bool:

@@ -37,8 +37,8 @@ def _operators(drawing: Drawing) -> bytes:
     return b"BT /%s %.2f Tf %.2f %.2f Td <%s> Tj ET" % (kind.encode(), third, x, HEIGHT - y, code.hex().encode())
 
 
-def typeset(pages: list[list[Drawing]]) -> bytes:
-    """The bytes of a PDF of A4 pages."""
+def typeset(pages: list[list[Drawing]], information: str = "") -> bytes:
+    """The bytes of a PDF of A4 pages; `information` is the inside of its document information dictionary."""
     system = b"<</Registry(Adobe)/Ordering(Japan1)/Supplement 2>>"
     cid = b"<</Type/Font/Subtype/CIDFontType0/BaseFont/HeiseiMin-W3/DW 1000/CIDSystemInfo%s>>" % system
     composite = b"<</Type/Font/Subtype/Type0/BaseFont/HeiseiMin-W3/Encoding/UniJIS-UCS2-%s/DescendantFonts[4 0 R]>>"
@@ -56,17 +56,23 @@ def typeset(pages: list[list[Drawing]]) -> bytes:
         fonts = b"<</Font<</H 3 0 R/V 5 0 R/L 6 0 R>>>>"
         objects.append(b"<</Type/Page/Parent 2 0 R/Resources%s/Contents %d 0 R>>" % (fonts, 8 + 2 * number))
         objects.append(b"<</Length %d>>stream\n%s\nendstream" % (len(stream), stream))
+    objects.append(b"<<%s>>" % information.encode())
     body, places = b"%PDF-1.4\n", []
     for number, content in enumerate(objects, 1):
         places.append(len(body))
         body += b"%d 0 obj%sendobj\n" % (number, content)
     table = b"".join(b"%010d 00000 n \n" % place for place in places)
     size = len(objects) + 1
-    return body + b"xref\n0 %d\n0000000000 65535 f \n%strailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF" % (
-        size,
-        table,
-        size,
-        len(body),
+    return (
+        body
+        + b"xref\n0 %d\n0000000000 65535 f \n%strailer<</Size %d/Root 1 0 R/Info %d 0 R>>\nstartxref\n%d\n%%%%EOF"
+        % (
+            size,
+            table,
+            size,
+            size - 1,
+            len(body),
+        )
     )
 
 

@@ -27,6 +27,13 @@ def test_private_use_text_is_garbled(extract, set_text):
     assert extract([[text(72, 100, 10, "\ue001\ue002\ue003\ue004\ue005文字")]]).reason == "garbled"
 
 
+def test_text_in_a_wrong_encoding_is_garbled_and_french_is_not(extract):
+    wrong = ("L", 72, 100, 10, "損益計算書の売上高".encode("shift_jis").decode("latin-1"))
+    french = [("L", 72, 100, 10, "Les éléments été évalués à la clôture du précédent exercice.")]
+    assert extract([[wrong]]).reason == "garbled"
+    assert extract([french]).text.startswith("Les éléments")
+
+
 def test_too_many_pages_are_refused(extract, set_text):
     assert extract([[set_text[0](72, 100, 10, "頁")]] * 3, most_pages=2).reason == "too_large"
 

@@ -134,6 +134,29 @@ def test_every_page_names_the_line_it_starts_on(typeset):
     assert [part.text.splitlines()[n] for n in starts] == ["一頁目の段落。", "二頁目の段落。"]
 
 
+def test_every_heading_names_its_line_and_level(typeset):
+    extract, text, _, _, lines = typeset
+    part = extract([[text(72, 60, 18, "大きな見出し"), *lines([SENTENCE, SENTENCE]), text(72, 180, 14, "中の見出し")]])
+    found = [heading.split(" ", 2) for heading in part.metadata["headings"].splitlines()]
+    assert [(int(level), name) for _, level, name in found] == [(1, "大きな見出し"), (2, "中の見出し")]
+    assert [part.text.splitlines()[int(n)] for n, _, _ in found] == ["# 大きな見出し", "## 中の見出し"]
+
+
+@pytest.mark.parametrize(
+    ("made", "date"),
+    [
+        ("D:20230330091500+09'00'", "2023-03-30"),
+        ("D:20230330", "2023-03-30"),
+        ("D:19700101000000Z", ""),
+        ("D:20230231", ""),
+        ("2023/03/30", ""),
+        ("", ""),
+    ],
+)
+def test_the_date_is_the_day_on_which_the_file_was_made(extract, as_pdf, set_text, made, date):
+    assert extract(as_pdf([[set_text[0](72, 100, 10, "文章。")]], f"/CreationDate({made})")).date == date
+
+
 def test_a_figure_beside_the_middle_of_a_label_of_two_lines_is_in_its_row(typeset):
     extract, text, _, _, _ = typeset
     page = [text(72, 100, 10, "現金"), text(300, 100, 10, "1,000"), text(400, 100, 10, "2,000")]
@@ -197,3 +220,35 @@ def test_a_sidebar_does_not_break_the_text_beside_it(typeset):
     side = [text(380, 110 + 30 * n, 8, word) for n, word in enumerate(("用語", "減損", "簿価"))]
     result = extract([[*lines(body, 72, 100), *side]]).text
     assert "".join(body) in result
+
+
+def test_a_currency_sign_that_touches_the_column_before_stands_with_its_figure(typeset):
+    extract, text, _, _, _ = typeset
+    rows = [("", "2023", "", "2022", ""), ("Net sales", "$ 3,226", "100.0% $", "2,729", "100.0%")]
+    rows += [("Cost of sales", "2,014", "62.4%", "1,702", "62.4%"), ("Net income", "$ 340", "10.6% $", "289", "10.6%")]
+    places = (72, 250, 320, 368, 430)
+    page = [text(x, 100 + 18 * n, 10, w) for n, row in enumerate(rows) for w, x in zip(row, places, strict=True) if w]
+    lines = extract([page]).text.splitlines()
+    assert lines[2:] == [
+        "| Net sales | $ 3,226 | 100.0% | $ 2,729 | 100.0% |",
+        "| Cost of sales | 2,014 | 62.4% | 1,702 | 62.4% |",
+        "| Net income | $ 340 | 10.6% | $ 289 | 10.6% |",
+    ]
+
+
+def test_every_entry_of_a_table_of_contents_is_a_line_and_none_a_heading(typeset):
+    extract, _, _, _, lines = typeset
+    entries = ["第一章　総則" + "・" * 24 + "12", "第二章　採用及び異動" + "・" * 20 + "34", "附則" + "・" * 27 + "xii"]
+    page = [*lines(entries, size=14, pitch=20), *lines([SENTENCE] * 4, y=200)]
+    found = extract([page]).text.split("\n\n")[:3]
+    assert found == ["第一章　総則 … 12", "第二章　採用及び異動 … 34", "附則 … xii"]
+
+
+def test_a_foot_that_ends_in_a_roman_number_repeats(typeset):
+    extract, text, _, _, lines = typeset
+    words = [SENTENCE[n % 34 : -1] + SENTENCE[: n % 34] + "、" for n in range(60)]
+    pages = [
+        [*lines(words[20 * n : 20 * n + 20]), text(72, 810, 8, f"Annual report and accounts {number}")]
+        for n, number in enumerate(("iii", "iv", "v"))
+    ]
+    assert "Annual" not in extract(pages).text
