@@ -1,1 +1,2 @@
-def measure_decontamination(data, quick): return {}
+def measure_decontamination(data, quick):
+    return {}

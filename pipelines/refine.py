@@ -11,6 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from pipelines.dedup.paragraphs import marked
 from pipelines.normalize import normalize
 from pipelines.privacy import mask
 from pipelines.quality import Text
@@ -47,6 +48,7 @@ class Refined:
     cuts: list[Cut]  # of privacy, in characters of the normalised text
     content: bytes  # 16 bytes, a hash of the text without white space: exact duplicates share it
     sketch: Sketch
+    paragraphs: bytes  # where they stand, with their hashes (pipelines/dedup/paragraphs.py)
 
 
 def check_normalize(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,6 +109,7 @@ class Refiner:
             cuts=masked.cuts,
             content=_content(text),
             sketch=self._signer.sketch(text, words.start, words.end),
+            paragraphs=marked(text, words.start),
         )
 
     def _profile(self, document: Document) -> Profile:

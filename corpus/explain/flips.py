@@ -53,9 +53,7 @@ class Judged:
 def judged(row: Row, profile: Sequence[Mapping[str, Any]]) -> list[Judged]:
     """The limits of a profile in the order in which they judge, with the document's measurements."""
     measured = row["measurements"]
-    return [
-        Judged(limit["rule"], measured[limit["rule"]], limit) for limit in profile if limit["rule"] in measured
-    ]
+    return [Judged(limit["rule"], measured[limit["rule"]], limit) for limit in profile if limit["rule"] in measured]
 
 
 def flips(row: Row, limits: Sequence[Judged], similarity: float | None) -> list[Flip]:
@@ -119,7 +117,9 @@ def relaxed(limit: Judged) -> str:
 def _separate(row: Row, similarity: float | None) -> list[Flip]:
     if row["rule"] == "exact":
         return [
-            Flip(f"sources.{row['source']}.priority", "above that of the other's source, this copy is the one that stays"),
+            Flip(
+                f"sources.{row['source']}.priority", "above that of the other's source, this copy is the one that stays"
+            ),
         ]
     if similarity is None:
         return [Flip("dedup.near.threshold", "above its similarity with every document of its cluster, it is kept")]

@@ -61,6 +61,8 @@ def _fate(told: Journey) -> str:
         case "duplicate" if told.twin:
             twin = told.twin.row
             return f"{row['rule']} duplicate, similarity {row['similarity']:.4f}, of {twin['id']} ({place(twin)})"
+        case "duplicate":
+            return f"{row['rule']} duplicate, similarity {row['similarity']:.4f}, of {row['duplicate_of']}, in an earlier build"
         case "failed":
             return f"failed in {row['stage']}: {visible(row['error'])}"
         case fate:
