@@ -1,2 +1,1 @@
-def measure_decontamination(data, quick):
-    return {}
+def measure_decontamination(data, quick): return {}

@@ -54,11 +54,7 @@ def _front_matter(manifest: Manifest, figures: dict[str, Any]) -> str:
         "size_categories": [next((name for limit, name in _SIZES if kept < limit), "n>1M")],
         "task_categories": ["text-generation"],
         "configs": [
-            {
-                "config_name": name,
-                "data_files": f"{name}/*.parquet",
-                **({"default": True} if name == "documents" else {}),
-            }
+            {"config_name": name, "data_files": f"{name}/*.parquet", **({"default": True} if name == "documents" else {})}
             for name in ("documents", "ledger", "rejects")
             if name in folders
         ],

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipelines.dedup.paragraphs import marked
+from pipelines.dedup.wrapped import unwrapped
 from pipelines.normalize import normalize
 from pipelines.privacy import mask
 from pipelines.quality import Text
-from pipelines.words import Analyzer
+from pipelines.words import Analyzer, Words
 from registry.errors import UnknownNameError, nearest
 from registry.names import Registry
 
@@ -108,9 +109,15 @@ class Refiner:
             verdict=refused or profile.judge(measurements),
             cuts=masked.cuts,
             content=_content(text),
-            sketch=self._signer.sketch(text, words.start, words.end),
+            sketch=self._sketch(text, words),
             paragraphs=marked(text, words.start),
         )
+
+    def _sketch(self, text: str, words: Words) -> Sketch:
+        whole = unwrapped(text)
+        if whole != text:
+            text, words = whole, self._analyzer.analyze(whole)
+        return self._signer.sketch(text, words.start, words.end)
 
     def _profile(self, document: Document) -> Profile:
         kind = str(document.metadata.get("kind", ""))

@@ -13,9 +13,7 @@ _MOST = 20
 @click.argument("build", type=click.Path(path_type=Path))
 @click.argument("document", metavar="[ID]", default="")
 @click.option("--uri", default="", help="The documents of one input, by its path within the source.")
-@click.option(
-    "--text", default="", help="The documents that contain this text, or most of it; white space does not count."
-)
+@click.option("--text", default="", help="The documents that contain this text, or most of it; white space does not count.")
 def command(build: Path, document: str, uri: str, text: str) -> None:
     """Tell what happened to one document, and why.
 

@@ -62,7 +62,8 @@ def _fate(told: Journey) -> str:
             twin = told.twin.row
             return f"{row['rule']} duplicate, similarity {row['similarity']:.4f}, of {twin['id']} ({place(twin)})"
         case "duplicate":
-            return f"{row['rule']} duplicate, similarity {row['similarity']:.4f}, of {row['duplicate_of']}, in an earlier build"
+            how = f"{row['rule']} duplicate, similarity {row['similarity']:.4f}"
+            return f"{how}, of {row['duplicate_of']} in an earlier build"
         case "failed":
             return f"failed in {row['stage']}: {visible(row['error'])}"
         case fate:

@@ -105,7 +105,9 @@ class Text:
     @cached_property
     def sentence_table(self) -> NDArray[np.int32]:
         """(sentences, 3) first character and end of each, and whether it ends as sentences do."""
-        table: NDArray[np.int32] = _scan().find_sentences(self.codes, self.script, alphabet.traits(), self.prose_table)
+        table: NDArray[np.int32] = _scan().find_sentences(
+            self.codes, self.script, alphabet.traits(), self.prose_table
+        )
         return table
 
     @cached_property

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 CODE = (
     "pipelines.normalize", "pipelines.privacy", "pipelines.words", "pipelines.quality", "pipelines.refine",
-    "pipelines.dedup.minhash", "pipelines.dedup.shingle", "pipelines.dedup.paragraphs", "pipelines.blocks",
+    "pipelines.dedup.minhash", "pipelines.dedup.shingle", "pipelines.dedup.paragraphs", "pipelines.dedup.wrapped",
+    "pipelines.blocks",
     "pipelines.stages.refine", "registry.document",
     "fugashi==", "unidic-lite==", "datatrove==", "datasketch==", "numba==", "pyarrow==",
 )  # fmt: skip

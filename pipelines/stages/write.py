@@ -2,7 +2,8 @@
 
 In: the refined rows in the order of the inventory, and the files of duplicates and repeated paragraphs. Out, per task:
 one part of documents/, ledger/ and rejects/, and one shard per split. Tasks are cut by rows in that fixed order, so
-names and bytes depend on the corpus alone. A document goes to the validation split by a hash of its id, whatever else is in the corpus.
+names and bytes depend on the corpus alone. A document goes to the validation split by a hash of its id, whatever else
+is in the corpus.
 """
 
 from __future__ import annotations

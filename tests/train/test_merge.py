@@ -114,9 +114,8 @@ def test_weights_of_one_give_the_model_itself(models):
 
 
 def test_dare_keeps_the_mean_and_drops_the_share(models):
-    made, base, inst = (
-        run(models, "dare_linear", (1.0, 0.0), options={"density": 0.25}),
-        *(read(models / n) for n in ("base", "inst")),
+    made, base, inst = run(models, "dare_linear", (1.0, 0.0), options={"density": 0.25}), *(
+        read(models / n) for n in ("base", "inst")
     )
     name = "model.layers.0.w.weight"
     delta, full = made[name] - base[name], inst[name] - base[name]

@@ -47,7 +47,9 @@ def test_a_packed_document_is_as_if_alone_and_a_dropped_mask_is_seen(tmp_path, a
     assert model.leakage(made) < 1e-5
 
     def with_mask_of_ones(made, ids, positions):
-        return made(input_ids=ids, position_ids=positions, attention_mask=torch.ones_like(ids), use_cache=False).logits
+        return made(
+            input_ids=ids, position_ids=positions, attention_mask=torch.ones_like(ids), use_cache=False
+        ).logits
 
     assert model.leakage(made, call=with_mask_of_ones) > 0.01
 

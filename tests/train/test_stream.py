@@ -64,7 +64,9 @@ def test_an_epoch_has_every_token_once_with_its_successor(lengths, length, seed,
         count = epoch_length(stream)
         batch = stream.batch(epoch * count, count)
     real = batch.input_ids > 0
-    assert sorted(batch.input_ids[real]) == sorted(d * 1000 + i for d, n in enumerate(lengths, 1) for i in range(n))
+    assert sorted(batch.input_ids[real]) == sorted(
+        d * 1000 + i for d, n in enumerate(lengths, 1) for i in range(n)
+    )
     known = batch.targets != IGNORED
     assert np.array_equal(batch.targets[known], batch.input_ids[known] + 1)
     assert np.all(real[known])

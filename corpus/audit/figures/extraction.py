@@ -37,7 +37,8 @@ def failures(ledger: Ledger) -> dict[str, dict[str, int]]:
     for error, source in zip(errors, sources, strict=True):
         found.setdefault(error.partition(":")[0] or "unknown", Counter())[source] += 1
     return {
-        reason: dict(sorted(found[reason].items())) for reason in sorted(found, key=lambda r: (-found[r].total(), r))
+        reason: dict(sorted(found[reason].items()))
+        for reason in sorted(found, key=lambda r: (-found[r].total(), r))
     }
 
 

@@ -20,9 +20,7 @@ def privacy(ledger: Ledger) -> dict[str, Any]:
             type_ = name.removeprefix(_PREFIX)
             counts = np.nan_to_num(values)
             by_source = {source: int(counts[ledger.rows("source", source)].sum()) for source in ledger.values("source")}
-            masked = {
-                source: n for (source, stage, rule), n in ledger.cuts.items() if (stage, rule) == ("privacy", type_)
-            }
+            masked = {source: n for (source, stage, rule), n in ledger.cuts.items() if (stage, rule) == ("privacy", type_)}
             found[type_] = {
                 "found": {source: count for source, count in by_source.items() if count},
                 "masked": masked,

@@ -89,6 +89,10 @@ REPORT = (
 )
 
 
+def wrapped(text: str, width: int) -> str:
+    return "\n".join(text[i : i + width] for i in range(0, len(text), width))
+
+
 def test_reports_that_differ_in_figures_alone_are_kept_and_the_same_in_other_forms_is_one(tmp_path):
     full = "".join(chr(ord(c) + 0xFEE0) if c.isascii() and c.isalnum() else c for c in REPORT)
     variants = {
@@ -96,8 +100,8 @@ def test_reports_that_differ_in_figures_alone_are_kept_and_the_same_in_other_for
         "b": REPORT.replace("1,234", "1,235"),
         "c": REPORT.replace("△345", "345"),
         "wide": full,
-        "broken": "\n".join(REPORT[i : i + 40] for i in range(0, len(REPORT), 40)),
-        "edited": REPORT.replace("なお、", "").replace("また、", ""),
+        "broken": wrapped(REPORT, 40),
+        "edited": wrapped(REPORT.replace("なお、", ""), 37),
     }
     found = by_part(build(tmp_path / "r", {"s": (0, variants)}, tmp_path / "out"))
     kept = {part for part, (fate, _) in found.items() if fate == "kept"}
