@@ -91,11 +91,11 @@ def _build(run: Run) -> Built:
         return Built(run.layout, manifest, changed=False)
     extracted = extract.extract(run, inputs)
     refined = refine.refine(run, extracted)
-    duplicates = dedup.dedup(run, refined)
+    deduped = dedup.dedup(run, refined)
     sample = survey.survey(run, refined)
-    results = write.write(run, refined, duplicates, fast=sample["fast"])
+    results = write.write(run, refined, [deduped.duplicates, *deduped.paragraphs], fast=sample["fast"])
     seen = sum(piece.rows for _, _, slices in extracted for piece in slices)
-    return Built(run.layout, report(run, name, inputs, seen, results, sample["record"]), changed=True)
+    return Built(run.layout, report(run, name, inputs, seen, results, deduped, sample["record"]), changed=True)
 
 
 def missing(made: Plan, layout: Layout) -> tuple[list[Input], list[Input]]:
@@ -109,7 +109,8 @@ def _fingerprint(made: Plan, inputs: list[Input]) -> str:
     code = code_version(
         *dict.fromkeys((*extract.CODE, *refine.CODE, *dedup.CODE, *survey.CODE, *write.CODE, "pipelines.report"))
     )
-    return fingerprint(files, made.recipe.model_dump(), refine.options_key(made), write.tokenizer(made).key, code)
+    options = [made.recipe.model_dump(), refine.options_key(made), dedup.options_key(made)]
+    return fingerprint(files, options, write.tokenizer(made).key, code)
 
 
 def _cores() -> int:

@@ -100,6 +100,7 @@ def plan(path: Path, changes: tuple[str, ...] = ()) -> Plan:
     recipe = load_recipe(path, changes)
     load_rules(path.parent)
     _check_extractors(path, recipe)
+    _check_earlier(path, recipe)
     made = Plan(path, recipe, _load_profiles(path, recipe))
     _check_sources(made)
     _check_tokenizer(made)
@@ -156,6 +157,13 @@ def _check_tokenizer(made: Plan) -> None:
         LanguageTokenizer.load(made.place(options.tokenizer)).encode([""], bos=options.bos, eos=options.eos)
     except UsageError as error:
         raise RecipeError(f"{made.path}: tokenize: {error}") from error
+
+
+def _check_earlier(path: Path, recipe: Recipe) -> None:
+    if recipe.dedup.against:
+        from pipelines.dedup.against import earlier_builds
+
+        earlier_builds(path, recipe)
 
 
 def _load_profiles(path: Path, recipe: Recipe) -> dict[str, Profile]:

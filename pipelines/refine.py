@@ -11,10 +11,12 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from pipelines.dedup.paragraphs import marked
+from pipelines.dedup.wrapped import unwrapped
 from pipelines.normalize import normalize
 from pipelines.privacy import mask
 from pipelines.quality import Text
-from pipelines.words import Analyzer
+from pipelines.words import Analyzer, Words
 from registry.errors import UnknownNameError, nearest
 from registry.names import Registry
 
@@ -47,6 +49,7 @@ class Refined:
     cuts: list[Cut]  # of privacy, in characters of the normalised text
     content: bytes  # 16 bytes, a hash of the text without white space: exact duplicates share it
     sketch: Sketch
+    paragraphs: bytes  # where they stand, with their hashes (pipelines/dedup/paragraphs.py)
 
 
 def check_normalize(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,8 +109,15 @@ class Refiner:
             verdict=refused or profile.judge(measurements),
             cuts=masked.cuts,
             content=_content(text),
-            sketch=self._signer.sketch(text, words.start, words.end),
+            sketch=self._sketch(text, words),
+            paragraphs=marked(text, words.start),
         )
+
+    def _sketch(self, text: str, words: Words) -> Sketch:
+        whole = unwrapped(text)
+        if whole != text:
+            text, words = whole, self._analyzer.analyze(whole)
+        return self._signer.sketch(text, words.start, words.end)
 
     def _profile(self, document: Document) -> Profile:
         kind = str(document.metadata.get("kind", ""))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.engine import Json
 from pipelines.inventory import Input
 from pipelines.stages import Run
+from pipelines.stages.dedup import Deduped
 from pipelines.stages.write import SPLITS, tokenizer
 from pipelines.tokenize import SETTINGS
 from registry.layout import AUDITED, PUBLISHED, Layout
@@ -35,7 +36,9 @@ _LIBRARIES = (
 )  # fmt: skip
 
 
-def report(run: Run, fingerprint: str, inputs: list[Input], seen: int, results: list[Json], sample: Json) -> Manifest:
+def report(
+    run: Run, fingerprint: str, inputs: list[Input], seen: int, results: list[Json], deduped: Deduped, sample: Json
+) -> Manifest:
     """Publish a finished build.
 
     `seen` is how many documents and failures the extract stage counted; `sample` is what the tokenizer lost of some.
@@ -52,8 +55,10 @@ def report(run: Run, fingerprint: str, inputs: list[Input], seen: int, results: 
     for result in results:
         for name, file in result["files"].items():
             place(run.layout.stage("write") / file["path"], fresh / name)
+    for number, file in enumerate(deduped.indexes):
+        place(run.layout.stage("dedup") / file["path"], fresh / _signatures(number))
     _copy_tokenizer(run.plan, fresh / "tokenizer")
-    files = _files(results) | _index(fresh, results)
+    files = _files(results, deduped) | _index(fresh, results)
     lm = tokenizer(run.plan)
     about = {
         "sha256": lm.digest,
@@ -62,7 +67,7 @@ def report(run: Run, fingerprint: str, inputs: list[Input], seen: int, results: 
         "bos": lm.bos,
         "eos": lm.eos,
     }
-    manifest = _manifest(run.plan, fingerprint, inputs, results, files, {**about, "sample": sample})
+    manifest = _manifest(run.plan, fingerprint, inputs, results, files, {**about, "sample": sample}, deduped.told)
     _remove(run.layout.manifest)  # from here to the end of this function there is no build
     for name in AUDITED:
         _remove(run.layout.root / name)
@@ -84,7 +89,13 @@ def _copy_tokenizer(plan: Plan, folder: Path) -> None:
 
 
 def _manifest(
-    plan: Plan, fingerprint: str, inputs: list[Input], results: list[Json], files: dict[str, FileRecord], lm: Json
+    plan: Plan,
+    fingerprint: str,
+    inputs: list[Input],
+    results: list[Json],
+    files: dict[str, FileRecord],
+    lm: Json,
+    told: Json,
 ) -> Manifest:
     return Manifest(
         name=plan.recipe.name,
@@ -96,6 +107,7 @@ def _manifest(
         tokenizer=lm,
         sources={source.name: _count(source, inputs, results) for source in plan.recipe.sources},
         files=files,
+        dedup=told,
     )
 
 
@@ -126,8 +138,16 @@ def _count(source: Any, inputs: list[Input], results: list[Json]) -> SourceCount
     )
 
 
-def _files(results: list[Json]) -> dict[str, FileRecord]:
-    return {
+def _signatures(number: int) -> str:
+    return f"signatures/{number:05d}.arrow"
+
+
+def _files(results: list[Json], deduped: Deduped) -> dict[str, FileRecord]:
+    indexes = {
+        _signatures(number): FileRecord(bytes=file["bytes"], sha256=file["sha256"])
+        for number, file in enumerate(deduped.indexes)
+    }
+    return indexes | {
         name: FileRecord(bytes=file["bytes"], sha256=file["sha256"], **result["shards"].get(name, {}))
         for result in results
         for name, file in sorted(result["files"].items())

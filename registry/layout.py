@@ -5,6 +5,7 @@ BUILD/
   documents/*.parquet        kept text, metadata, measurements
   ledger/*.parquet           one row per document ever seen
   rejects/*.parquet          the text of what was not kept
+  signatures/*.arrow         sketches of all documents that no rule rejected; a later build can be compared with them
   shards/{train,validation}/*.arrow
   tokenizer/                 a copy of the tokenizer that the shards were made with
   report.html audit.json     what the audit found, to read and to compute with
@@ -17,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-PUBLISHED = ("documents", "ledger", "rejects", "shards", "tokenizer")
+PUBLISHED = ("documents", "ledger", "rejects", "signatures", "shards", "tokenizer")
 AUDITED = ("report.html", "audit.json", "card")  # drawn from what is published; made anew at any time
 
 

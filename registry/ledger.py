@@ -66,6 +66,8 @@ def ledger_schema() -> pa.Schema:
             pa.field("threshold", pa.float64()),
             pa.field("duplicate_of", pa.string()),
             pa.field("similarity", pa.float64()),
+            pa.field("linked_to", pa.string()),
+            pa.field("linked_similarity", pa.float64()),
             pa.field("error", pa.string()),
             *(pa.field(name, pa.int64()) for name in ("chars", "words", "tokens")),
             pa.field("measurements", pa.map_(pa.string(), pa.float64())),

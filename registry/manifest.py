@@ -54,6 +54,7 @@ class Manifest(_Entry):
     tokenizer: dict[str, Any]
     sources: dict[str, SourceCount]
     files: dict[str, FileRecord]
+    dedup: dict[str, Any] = {}  # how many duplicates there are, and what the self-test found
 
     @property
     def fates(self) -> dict[str, int]:

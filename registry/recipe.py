@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from registry.errors import RecipeError, nearest
 
@@ -108,14 +108,53 @@ class Near(Section):
         "keep", description="Whether texts that differ only in figures are different."
     )
     threshold: float = Field(0.8, gt=0, le=1, description="Jaccard similarity from which two documents are duplicates.")
-    bands: int = Field(20, ge=1, le=500, description="Bands of the signature; more find more candidates.")
+    bands: int = Field(
+        20,
+        ge=1,
+        le=500,
+        description="Bands of the signature; without bands and rows, 120 hashes as the threshold needs.",
+    )
     rows: int = Field(6, ge=1, le=50, description="Hashes in a band; more make candidates more alike.")
+    planted: int = Field(
+        200, ge=0, le=100_000, description="Near-duplicates made for the self-test, whose recall the manifest tells."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bands_for_the_threshold(cls, given: Any) -> Any:
+        """The most rows with which a pair at the threshold is still a candidate with a probability of 0.985."""
+        threshold = given.get("threshold", 0.8) if isinstance(given, dict) else None
+        if not isinstance(threshold, int | float) or not 0 < threshold <= 1 or {"bands", "rows"} & set(given):
+            return given
+        sure = [rows for rows in range(1, 13) if 1 - (1 - threshold**rows) ** (120 // rows) >= 0.985]
+        rows = max(sure, default=1)
+        return {**given, "bands": 120 // rows, "rows": rows}
+
+
+class Paragraphs(Section):
+    """Paragraphs that stand in many documents: counted, and cut where a kind of text says so. Tables are exempt."""
+
+    more_than: int = Field(10, ge=1, description="In how many documents a paragraph may stand before it is repeated.")
+    at_least: int = Field(40, ge=1, description="Characters of a paragraph that is looked at.")
+    keep: dict[str, Annotated[int, Field(ge=0)]] = Field(
+        {}, description="By kind of text, in how many documents, the best ones, a repeated paragraph stays."
+    )
 
 
 class Dedup(Section):
     """Stage 4: exact duplicates always, near ones unless they are switched off."""
 
     near: Near | Literal["off"] = Field(Near(), description="How near-duplicates are found, or `off`.")
+    paragraphs: Paragraphs = Field(Paragraphs(), description="Paragraphs that stand in many documents.")
+    against: list[str] = Field(
+        [], description="Folders of earlier builds, from the recipe's folder; what they hold is not kept again."
+    )
+    memory: str = Field("1GB", pattern=r"^\d+(KB|MB|GB)$", description="What a task of this stage holds at a time.")
+
+    @property
+    def bytes(self) -> int:
+        """The memory of a task in bytes."""
+        return int(self.memory[:-2]) * _UNITS[self.memory[-2:]]
 
     @field_validator("near", mode="before")
     @classmethod

@@ -35,7 +35,7 @@ def check_files(opened: OpenedBuild) -> None:
 
 def check_ledger(opened: OpenedBuild, ledger: Ledger) -> None:
     """Raise RecordError unless ledger, manifest and shards say the same."""
-    _tell(opened, [*_fates(opened, ledger), *_duplicates(ledger), *_shards(opened, ledger)])
+    _tell(opened, [*_fates(opened, ledger), *_duplicates(opened, ledger), *_shards(opened, ledger)])
 
 
 def _tell(opened: OpenedBuild, wrong: list[str]) -> None:
@@ -78,11 +78,12 @@ def _fates(opened: OpenedBuild, ledger: Ledger) -> Iterator[str]:
                 yield f"source {name}: the ledger has {found:,} {fate}, the manifest {told.get(fate, 0):,}"
 
 
-def _duplicates(ledger: Ledger) -> Iterator[str]:
+def _duplicates(opened: OpenedBuild, ledger: Ledger) -> Iterator[str]:
     lost = ledger.rows("fate", "duplicate")
     survivors = ledger.survivors[lost]
     kept = np.zeros(len(ledger) + 1, bool)
     kept[ledger.rows("fate", "kept")] = True
+    kept[-1] = bool(opened.manifest.recipe["dedup"].get("against"))  # the survivor may be in an earlier build
     stray = int(np.count_nonzero(~kept[survivors]))
     if stray:
         yield f"{stray:,} duplicates name a survivor that was not kept"

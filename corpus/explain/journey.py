@@ -56,7 +56,7 @@ def journey(opened: OpenedBuild, row: Row, originals: Originals | None = None) -
     steps = originals.steps(row, original.text) if original else []
     known = texts(opened, {row["id"], row["duplicate_of"] or row["id"]})
     limits = judged(row, opened.manifest.profiles.get(row["kind"], []))
-    twin = _twin(opened, row, known) if row["fate"] == "duplicate" else None
+    twin = _twin(opened, row, known) if row["fate"] == "duplicate" and row["duplicate_of"] in known else None
     return Journey(
         row,
         original.place if original else "",

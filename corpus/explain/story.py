@@ -61,6 +61,9 @@ def _fate(told: Journey) -> str:
         case "duplicate" if told.twin:
             twin = told.twin.row
             return f"{row['rule']} duplicate, similarity {row['similarity']:.4f}, of {twin['id']} ({place(twin)})"
+        case "duplicate":
+            how = f"{row['rule']} duplicate, similarity {row['similarity']:.4f}"
+            return f"{how}, of {row['duplicate_of']} in an earlier build"
         case "failed":
             return f"failed in {row['stage']}: {visible(row['error'])}"
         case fate:

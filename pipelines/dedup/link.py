@@ -1,119 +1,228 @@
-"""Sketches -> pairs of documents whose exact Jaccard similarity is at the threshold.
+"""A shelf of indexes -> pairs of documents whose exact Jaccard similarity is at the threshold.
 
 Documents whose signatures agree in a whole band are candidates (Leskovec et al., Mining of Massive Datasets, ch. 3);
 their shingle sets decide. What signatures alone decide stops at a precision of .45 with a recall of .997, or at .91
 with .91 (2,000 labelled documents, datasketch, 20 bands of 6 lanes); verified, it is 1.000 with .997, and a pair at 0.8
 is a candidate with a probability of .998. At a threshold of 0.7 that is .918, and .988 with 24 bands of 5.
 
-Documents that are linked already are not compared again, and in a bucket each is compared with 2 * REACH others at
-most, so a million copies, or a million strangers that share a band, take time in proportion to their number.
+A pair that differs in figures alone (same form, other figures) is not linked, however similar it is.
+
+Bands are joined in rounds. Within a band every document is in one bucket, and a bucket is linked by itself: documents
+that were linked in an earlier round or in this bucket are not compared again, and each is compared with 2 * REACH
+others at most. So the links do not depend on how a round is cut into pieces, a million copies or a million strangers
+that share a band take time in proportion to their number, and of a piece no more shingles than `room` are held.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numba import types
 
+from pipelines.dedup.index import WHOLE, Shelf, band_name
 from pipelines.dedup.kernel import kernel, vector
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    I64 = NDArray[np.int64]
+
 REACH = 32  # a bucket's best documents, and the last ones before a document, that it is compared with
 DOUBT = 5.0  # standard errors that an estimate may lie below the threshold before the sets themselves are not read
-SPREAD = np.uint64(0xD6E8FEB86659FD93)
-HALF = np.uint64(32)
+ALL_KEYS = 1 << 64
 
 
-class Sketches(NamedTuple):
-    """What is compared. The arrays are C-contiguous and read-only (`frozen`)."""
+class Linked(NamedTuple):
+    """What earlier rounds have found: documents in order, and the least of those each is linked with."""
 
-    documents: NDArray[np.int64]  # [d] which of the n, the best first
-    signatures: NDArray[np.uint32]  # [n, lanes]
-    shingles: NDArray[np.uint32]  # every document's sorted unique hashes, one after another
-    offsets: NDArray[np.int64]  # [n + 1] document i has shingles[offsets[i]:offsets[i + 1]]
+    documents: I64
+    labels: I64
+    copies: I64  # documents, in order, that have the shingles and figures of a better one: it stands for them
+
+    def label(self, documents: I64) -> I64:
+        """The label of each document; its own number where it is not linked."""
+        if not self.documents.size:
+            return documents
+        place = np.minimum(np.searchsorted(self.documents, documents), self.documents.size - 1)
+        labels: I64 = np.where(self.documents[place] == documents, self.labels[place], documents)
+        return labels
 
 
-def frozen(array: NDArray[Any], dtype: Any) -> Any:
-    """A read-only, C-contiguous view or copy of the array."""
-    view = np.ascontiguousarray(array, dtype=dtype).view()
-    view.flags.writeable = False
-    return view
+class _Bucketed(NamedTuple):
+    """Documents in buckets of two or more, the best of each bucket first."""
+
+    documents: I64
+    begin: I64  # where the bucket of each begins
+    end: I64
+    label: I64  # small numbers, the same for documents that are linked
 
 
-def verified_links(sketches: Sketches, *, threshold: float, bands: int, rows: int) -> NDArray[np.int64]:
-    """Pairs [m, 2] of places in ``sketches.documents`` with a similarity of `threshold` or more.
+def rounds(bands: int) -> list[list[str]]:
+    """The bands in the rounds in which they are joined: the first alone, then twice as many each time."""
+    names, found, size = [band_name(band) for band in range(bands)], [], 1
+    while names:
+        found.append(names[:size])
+        names, size = names[size:], 2 * size
+    return found
 
-    They are a forest: one link for each step by which components grew together, m < d.
+
+def whole_links(shelf: Shelf, *, low: int = 0, high: int = ALL_KEYS) -> I64:
+    """Links [m, 2] from the best to every other document with the same shingles and figures, or the same content."""
+    bucketed = _buckets(shelf, WHOLE, low, high, Linked(*[np.empty(0, np.int64)] * 3))
+    first, other = bucketed.documents[bucketed.begin], bucketed.documents
+    same = shelf.take("whole_hash", first) == shelf.take("whole_hash", other)
+    same &= shelf.sizes(first) == shelf.sizes(other)
+    same &= first != other
+    return np.stack((first[same], other[same]), axis=1)
+
+
+def band_links(
+    shelf: Shelf,
+    name: str,
+    linked: Linked,
+    *,
+    threshold: float,
+    settled: int = 0,
+    planted: int | None = None,
+    low: int = 0,
+    high: int = ALL_KEYS,
+    room: int = 1 << 28,
+) -> tuple[I64, I64]:
+    """Links [m, 2] within the buckets of one band, and which planted documents were found.
+
+    Args:
+        shelf: all documents.
+        name: the column of the band's keys.
+        linked: what earlier rounds have found.
+        threshold: exact Jaccard similarity from which on documents are linked.
+        settled: the first so many documents belong to earlier corpora: they are not compared among themselves.
+        planted: from this ordinal on documents are planted: they are found, but link nothing.
+        low: the first key looked at.
+        high: the first key no longer looked at.
+        room: bytes of shingles held at a time.
     """
-    size = sketches.documents.size
-    bits = np.uint64(size.bit_length())
-    root = np.arange(size, dtype=np.int64)
-    links = np.empty((size, 2), dtype=np.int64)
-    found = 0
-    for band in range(bands):
-        lanes = sketches.signatures[sketches.documents, band * rows : (band + 1) * rows]
-        keys = (_band_keys(lanes) >> bits << bits) | np.arange(size, dtype=np.uint64)
-        keys.sort()  # five times as fast as argsort, and within a bucket the best come first
-        found += _link(keys, sketches, threshold, root, links[found:])
-    return links[:found]
+    planted = shelf.count if planted is None else planted
+    bucketed = _buckets(shelf, name, low, high, linked)
+    parent = np.arange(bucketed.documents.size, dtype=np.int64)
+    links, found = [np.empty((0, 2), np.int64)], []
+    for begin, end in _pieces(shelf.sizes(bucketed.documents), room // 4):
+        some = _read(shelf, bucketed, begin, end)
+        pairs = _link(bucketed, some, (begin, end, settled, planted), threshold, parent)
+        pairs = bucketed.documents[pairs]
+        links.append(pairs[pairs[:, 1] < planted])
+        found.append(pairs[pairs[:, 1] >= planted, 1])
+    return np.concatenate(links), np.unique(np.concatenate([np.empty(0, np.int64), *found]))
 
 
-def _band_keys(lanes: NDArray[np.uint32]) -> NDArray[np.uint64]:
-    """64-bit hashes [d] of the rows of [d, lanes], well mixed in their upper bits."""
-    keys = np.zeros(len(lanes), dtype=np.uint64)
-    for lane in lanes.T:
-        keys = (keys ^ lane) * SPREAD
-        keys ^= keys >> HALF
-    return keys * SPREAD
+def _buckets(shelf: Shelf, name: str, low: int, high: int, linked: Linked) -> _Bucketed:
+    keys, documents = shelf.keys(name, low, high)
+    if linked.copies.size:
+        place = np.minimum(np.searchsorted(linked.copies, documents), linked.copies.size - 1)
+        single = linked.copies[place] != documents
+        keys, documents = keys[single], documents[single]
+    order = np.argsort(keys)
+    keys, documents = keys[order], documents[order]
+    label = linked.label(documents)
+    _, begin, count = np.unique(keys, return_index=True, return_counts=True)
+    first = np.repeat(begin, count)
+    strangers = np.add.reduceat(label != label[first], begin) if keys.size else np.empty(0)
+    wanted = np.repeat((count > 1) & (strangers > 0), count)  # the others have nothing to link
+    keys, documents, label = keys[wanted], documents[wanted], label[wanted]
+    order = shelf.order(documents, keys)
+    keys, documents = keys[order], documents[order]
+    _, begin, count = np.unique(keys, return_index=True, return_counts=True)
+    _, small = np.unique(label[order], return_inverse=True)
+    begins, ends = np.repeat(begin, count), np.repeat(begin + count, count)
+    return _Bucketed(*(np.ascontiguousarray(a, dtype=np.int64) for a in (documents, begins, ends, small)))
+
+
+def _pieces(sizes: I64, room: int) -> list[tuple[int, int]]:
+    """Cuts of about `room` shingles."""
+    before = np.cumsum(sizes) // max(room, 1)
+    cuts = np.flatnonzero(np.diff(before)) + 1
+    edges = [0, *cuts.tolist(), sizes.size]
+    return [(a, b) for a, b in pairwise(edges) if a < b]
+
+
+class _Read(NamedTuple):
+    """The documents of a piece, and those of its first bucket that they are compared with: its head, the last before.
+
+    Place p of the buckets is row p - shift from `main` on, and p - start in the head.
+    """
+
+    start: int
+    main: int
+    shift: int
+    signatures: NDArray[np.uint8]
+    shingles: NDArray[np.uint32]
+    offsets: I64
+    form: NDArray[np.uint64]
+    figures: NDArray[np.uint64]
+
+
+def _read(shelf: Shelf, bucketed: _Bucketed, begin: int, end: int) -> _Read:
+    start = int(bucketed.begin[begin])
+    main = max(start, begin - REACH)
+    head = min(start + REACH, main)
+    documents = np.concatenate((bucketed.documents[start:head], bucketed.documents[main:end]))
+    shingles, offsets = shelf.shingles(documents)
+    form, figures = shelf.take("form", documents), shelf.take("figures", documents)
+    return _Read(
+        start, main, main - (head - start), shelf.take("signature", documents), shingles, offsets, form, figures
+    )
 
 
 _u32, _i64, _u64 = vector(types.uint32), vector(types.int64), vector(types.uint64)
-_sketches = types.NamedTuple([_i64, vector(types.uint32, dimensions=2), _u32, _i64], Sketches)  # type: ignore[no-untyped-call]
-_root = vector(types.int64, writable=True)
-_links = vector(types.int64, dimensions=2, writable=True)
+_u32w, _i64w, _u64w = (vector(t, writable=True) for t in (types.uint32, types.int64, types.uint64))
+_u8w = vector(types.uint8, dimensions=2, writable=True)
+_bucketed = types.NamedUniTuple(_i64w, 4, _Bucketed)  # type: ignore[no-untyped-call]
+_int = types.int64
+_some = types.NamedTuple([_int, _int, _int, _u8w, _u32w, _i64w, _u64w, _u64w], _Read)  # type: ignore[no-untyped-call]
+_four = types.UniTuple(_int, 4)  # type: ignore[no-untyped-call]
 
 
-@kernel(types.float64, _u32, _i64, types.int64, types.int64)
-def _jaccard(shingles: Any, offsets: Any, x: Any, y: Any) -> Any:
-    """Exact Jaccard similarity of the sets of documents x and y, 0 where one is empty; a merge without branches."""
+@kernel(types.int64, _u32, _i64, types.int64, types.int64)
+def _common(shingles: Any, offsets: Any, x: Any, y: Any) -> Any:
+    """How many shingles documents x and y share; a merge without branches."""
     i, i_end, j, j_end = offsets[x], offsets[x + 1], offsets[y], offsets[y + 1]
-    total, common = i_end - i + j_end - j, 0
-    if i == i_end or j == j_end:
-        return 0.0
+    common = 0
     while i < i_end and j < j_end:
         a, b = shingles[i], shingles[j]
         common += 1 if a == b else 0
         i += 1 if a <= b else 0
         j += 1 if b <= a else 0
-    return common / (total - common)
+    return common
 
 
-@kernel(vector(types.float64, writable=True), _u32, _i64, _i64, _i64)
-def similarities(shingles: Any, offsets: Any, x: Any, y: Any) -> Any:
-    """Exact Jaccard similarities [m] of the documents ``x[i]`` and ``y[i]``; 0 where one has no shingles."""
-    found = np.empty(x.size, np.float64)
+@kernel(_i64w, _u32, _i64, _i64, _i64)
+def common(shingles: Any, offsets: Any, x: Any, y: Any) -> Any:
+    """How many shingles [m] the documents ``x[i]`` and ``y[i]`` share."""
+    found = np.empty(x.size, np.int64)
     for i in range(x.size):
-        found[i] = _jaccard(shingles, offsets, x[i], y[i])
+        found[i] = _common(shingles, offsets, x[i], y[i])
     return found
 
 
-@kernel(types.boolean, _sketches, types.float64, types.float64, types.int64, types.int64)
-def _similar(sketches: Any, threshold: Any, enough: Any, x: Any, y: Any) -> Any:
+@kernel(types.boolean, _some, types.float64, types.float64, _int, _int)
+def _similar(some: Any, threshold: Any, enough: Any, x: Any, y: Any) -> Any:
     """Whether x and y are at the threshold; their sets are read only where sizes and signatures leave that open."""
-    offsets, signatures = sketches.offsets, sketches.signatures
-    size_x, size_y = offsets[x + 1] - offsets[x], offsets[y + 1] - offsets[y]
-    if min(size_x, size_y) < threshold * max(size_x, size_y):
+    size_x, size_y = some.offsets[x + 1] - some.offsets[x], some.offsets[y + 1] - some.offsets[y]
+    if min(size_x, size_y) < threshold * max(size_x, size_y) or min(size_x, size_y) == 0:
+        return False
+    if some.form[x] == some.form[y] and some.figures[x] != some.figures[y]:
         return False
     agreed = 0
-    for k in range(signatures.shape[1]):
-        agreed += 1 if signatures[x, k] == signatures[y, k] else 0
-    return agreed >= enough and _jaccard(sketches.shingles, offsets, x, y) >= threshold
+    for k in range(some.signatures.shape[1]):
+        agreed += 1 if some.signatures[x, k] == some.signatures[y, k] else 0
+    if agreed < enough:
+        return False
+    shared = _common(some.shingles, some.offsets, x, y)
+    return shared / (size_x + size_y - shared) >= threshold
 
 
-@kernel(types.int64, _root, types.int64)
+@kernel(types.int64, _i64w, types.int64)
 def _find(root: Any, i: Any) -> Any:
     while root[i] != i:
         root[i] = root[root[i]]
@@ -121,29 +230,31 @@ def _find(root: Any, i: Any) -> Any:
     return i
 
 
-@kernel(types.int64, _u64, _sketches, types.float64, _root, _links)
-def _link(keys: Any, sketches: Any, threshold: Any, root: Any, links: Any) -> Any:
-    """Link within the buckets of one band; returns how many links were written.
-
-    The lower bits of a key are a place in `documents`; a bucket is a run of keys that are equal above them.
-    """
-    bits = np.uint64(0)
-    while keys.size >> np.int64(bits):
-        bits += np.uint64(1)
-    lanes = sketches.signatures.shape[1]
+@kernel(vector(types.int64, dimensions=2, writable=True), _bucketed, _some, _four, types.float64, _i64w)
+def _link(bucketed: Any, some: Any, limits: Any, threshold: Any, parent: Any) -> Any:
+    """Places [m, 2] of the linked documents of one piece; `parent` is whole again at the end of every bucket."""
+    first, last, settled, planted = limits
+    lanes = some.signatures.shape[1]
     enough = lanes * threshold - DOUBT * np.sqrt(lanes * threshold * (1 - threshold))
-    begin, found = 0, 0
-    for i in range(keys.size):
-        if keys[i] >> bits != keys[begin] >> bits:
-            begin = i
-        here = np.int64(keys[i] ^ (keys[i] >> bits << bits))
+    links, found = np.empty((last - first + 2 * REACH, 2), np.int64), 0  # a forest, and its ties to what came before
+    for i in range(first, last):
+        begin, here = bucketed.begin[i], bucketed.documents[i]
         skipped = max(0, i - begin - 2 * REACH)  # between the bucket's first and the last before this one
-        for j in range(begin, i - skipped):
-            other = keys[j if j < begin + REACH else j + skipped]
-            there = np.int64(other ^ (other >> bits << bits))
-            a, b = _find(root, there), _find(root, here)
-            if a != b and _similar(sketches, threshold, enough, sketches.documents[there], sketches.documents[here]):
-                root[max(a, b)] = min(a, b)
-                links[found, 0], links[found, 1] = there, here
-                found += 1
-    return found
+        for k in range(begin, i - skipped):
+            j = k if k < begin + REACH else k + skipped
+            there = bucketed.documents[j]
+            if there >= planted or (here < settled and there < settled):
+                continue
+            a, b = _find(parent, bucketed.label[j]), _find(parent, bucketed.label[i])
+            row = j - some.shift if j >= some.main else j - some.start
+            if a == b or not _similar(some, threshold, enough, row, i - some.shift):
+                continue
+            links[found, 0], links[found, 1] = j, i
+            found += 1
+            if here >= planted:
+                break
+            parent[max(a, b)] = min(a, b)
+        if i + 1 == bucketed.end[i]:
+            for k in range(begin, i + 1):
+                parent[bucketed.label[k]] = bucketed.label[k]
+    return links[:found]

@@ -36,6 +36,8 @@ class Sketch:
 
     shingles: NDArray[np.uint32]  # [m] hashes, sorted, unique
     signature: NDArray[np.uint32]  # [permutations]
+    form: int = 0  # two texts with the same form and other figures differ in figures alone (shingle.py)
+    figures: int = 0
 
 
 class Signer:
@@ -68,7 +70,7 @@ class Signer:
         if n < 1 or permutations < 1 or not 0 <= seed < 1 << 32:
             raise UsageError(f"n={n} and permutations={permutations} must be at least 1, seed={seed} a 32-bit number")
         self._words, self._n, self._mask = shingle == "words", n, numbers == "mask"
-        self._factors, self._summands = _draw(permutations, seed)
+        self._factors, self._summands = draw_permutations(permutations, seed)
 
     def sketch(self, text: str, start: NDArray[np.int32], end: NDArray[np.int32]) -> Sketch:
         """The sketch of a text whose words are ``text[start[i]:end[i]]``; for characters the offsets do not matter.
@@ -79,35 +81,43 @@ class Signer:
             ValueError: an offset lies outside the text.
         """
         if self._words:
-            hashes = shingle_words(text, start, end, n=self._n, mask=self._mask)
+            shingled = shingle_words(text, start, end, n=self._n, mask=self._mask)
         else:
-            hashes = shingle_characters(text, n=self._n, mask=self._mask)
-        shingles = _sorted_unique(hashes)
-        return Sketch(shingles, _sign(shingles, self._factors, self._summands))
+            shingled = shingle_characters(text, n=self._n, mask=self._mask)
+        shingled.hashes.sort()
+        shingles = _unique(shingled.hashes)
+        figures = 0 if self._mask else shingled.figures
+        return Sketch(shingles, sign_with(shingles, self._factors, self._summands), shingled.form, figures)
 
 
 def sign(shingles: NDArray[np.uint32], *, permutations: int = 120, seed: int = 1) -> NDArray[np.uint32]:
     """The signature [permutations] of a set of 32-bit shingle hashes [m], in any order, repeated or not."""
-    signature: NDArray[np.uint32] = _sign(np.ascontiguousarray(shingles, dtype=np.uint32), *_draw(permutations, seed))
+    signature: NDArray[np.uint32] = sign_with(
+        np.ascontiguousarray(shingles, dtype=np.uint32), *draw_permutations(permutations, seed)
+    )
     return signature
 
 
-def _draw(permutations: int, seed: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+def draw_permutations(permutations: int, seed: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
     """The odd factors and the summands of ``factor * hash + summand mod 2^32``, drawn as datasketch draws them."""
     draw = np.random.RandomState(seed)
     factors = draw.randint(0, 1 << 31, permutations, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
     return factors, draw.randint(0, 1 << 32, permutations, dtype=np.uint32)
 
 
-def _sorted_unique(hashes: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    hashes.sort()
-    first = np.ones(hashes.size, dtype=np.bool_)
-    np.not_equal(hashes[1:], hashes[:-1], out=first[1:])
-    return hashes[first]
+@kernel(vector(types.uint32, writable=True), _u32)
+def _unique(ordered: Any) -> Any:
+    """The distinct ones of hashes in order."""
+    unique = np.empty(ordered.size, np.uint32)
+    size = 0
+    for i in range(ordered.size):
+        unique[size] = ordered[i]
+        size += 1 if i + 1 == ordered.size or ordered[i + 1] != ordered[i] else 0
+    return unique[:size].copy()
 
 
 @kernel(vector(types.uint32, writable=True), _u32, _u32, _u32)
-def _sign(shingles: Any, factors: Any, summands: Any) -> Any:
+def sign_with(shingles: Any, factors: Any, summands: Any) -> Any:
     """The least ``factor * mixed + summand`` of each permutation, where mixed is MurmurHash3's 32-bit finalizer."""
     signature = np.full(factors.size, LARGEST)
     mixed = np.empty(min(AT_ONCE, shingles.size), np.uint32)

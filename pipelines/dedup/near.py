@@ -1,13 +1,16 @@
-"""Sketches and content hashes -> the duplicates among them, each with its survivor and the exact similarity.
+"""A shelf of indexes -> the duplicates in it, each with its survivor, the exact similarity and the linking pair.
 
-Exact first: of documents with the same content hash only the best goes on. Then near, by verified links alone (`link`);
-the survivor is the best document of a component. All work is done on positions in the order of rank, so the result
-depends on the ranks and not on the order in which the documents came. A document without shingles resembles none, but
-one with the very same content is still its copy.
+First `whole` keys find what is the same, then the bands in rounds find what is similar, by verified links alone
+(`link`). The documents that links hold together are a component (scipy); its best document stays. Everything goes by
+the order of preference, so the result depends neither on the order in which documents came nor on how the work was cut.
+
+Figures decide once more where links are resolved: a member of a component that differs from the survivor in figures
+alone is not its duplicate, even where a third document is similar to both; the best of each such kind stays too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,140 +18,153 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
-from pipelines.dedup.link import Sketches, frozen, similarities, verified_links
-from registry.errors import RecordError, UsageError
+from pipelines.dedup.link import Linked, band_links, common, rounds, whole_links
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Int64 = NDArray[np.int64]
+    from pipelines.dedup.index import Shelf
+
+    I64 = NDArray[np.int64]
+
+NONE = np.empty((0, 2), np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Duplicates:
-    """What became of each document. Of those that stay, `survivor` and `partner` are -1 and the similarities 0.
+    """The documents that are duplicates, in order, and what of; all arrays are [m].
 
     The partner is the survivor itself where the two are at the threshold. A document that is linked to its survivor
     only by way of others has a `similarity` below it; its partner is then the next document on a shortest way there.
     """
 
-    survivor: Int64  # [n]
-    similarity: NDArray[np.float64]  # [n] exact Jaccard with the survivor; 1.0 for the same content
-    partner: Int64  # [n] the document of the linking pair
-    linked: NDArray[np.float64]  # [n] exact Jaccard with the partner, never below the threshold
+    documents: I64
+    survivor: I64
+    similarity: NDArray[np.float64]  # exact Jaccard with the survivor; 1.0 for the same content
+    partner: I64  # the document of the linking pair
+    linked: NDArray[np.float64]  # exact Jaccard with the partner, never below the threshold
+    exact: NDArray[np.bool_]  # the same content as the survivor
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Ranked:
-    """Documents by position in the order of rank."""
-
-    sketches: Sketches  # `documents` leads from position to document
-    best: Int64  # position -> the first position with the same content
-
-    def similarities(self, x: Int64, y: Int64) -> NDArray[np.float64]:
-        _, _, shingles, offsets = self.sketches
-        order = self.sketches.documents
-        found: NDArray[np.float64] = similarities(shingles, offsets, order[x], order[y])
-        found[self.best[x] == self.best[y]] = 1.0
-        return found
+def merged(links: I64, copies: I64) -> Linked:
+    """What links [m, 2] hold together."""
+    if not links.size:
+        return Linked(links.ravel(), links.ravel(), copies)
+    documents, places = np.unique(links, return_inverse=True)
+    _, component = connected_components(_graph(places.reshape(-1, 2), documents.size), directed=False)
+    _, first = np.unique(component, return_index=True)
+    return Linked(documents, documents[first[component]], copies)
 
 
-def find_duplicates(
-    contents: NDArray[Any],
-    signatures: NDArray[np.uint32],
-    shingles: NDArray[np.uint32],
-    offsets: Int64,
-    rank: Int64,
+def find_links(
+    shelf: Shelf,
     *,
-    threshold: float | None = 0.8,
-    bands: int = 20,
-    rows: int = 6,
-) -> Duplicates:
-    """The duplicates among n documents.
+    threshold: float | None,
+    bands: int,
+    known: I64 = NONE,
+    settled: int = 0,
+    planted: int | None = None,
+    room: int = 1 << 28,
+) -> tuple[I64, I64]:
+    """All links [m, 2], those in `known` included, and which planted documents were found; in this process.
 
     Args:
-        contents: 128-bit hashes of the texts, [n] of 16 bytes or [n, 2] of uint64.
-        signatures: [n, lanes].
-        shingles: all documents' sorted unique hashes, one after another; document i has ``offsets[i]:offsets[i + 1]``.
-        offsets: [n + 1].
-        rank: [n], distinct; of duplicates the lowest stays.
-        threshold: exact Jaccard similarity from which on two documents are duplicates, above 0 and at most 1; None
-            finds those of the same content only.
-        bands: groups of lanes of the signature; agreement in one of them makes a candidate.
-        rows: lanes in a band.
-
-    Raises:
-        UsageError: threshold, bands or rows do not fit the signatures.
-        RecordError: the arrays contradict each other.
+        shelf: all documents.
+        threshold: exact Jaccard similarity of a link; None finds those of the same content only.
+        bands: how many the indexes have.
+        known: links of earlier corpora.
+        settled: the first so many documents belong to earlier corpora.
+        planted: from this ordinal on documents are planted.
+        room: bytes of shingles held at a time.
     """
-    count = len(rank)
-    if threshold is not None and (not 0 < threshold <= 1 or min(bands, rows) < 1 or bands * rows > signatures.shape[1]):
-        raise UsageError(f"threshold {threshold} and {bands} bands of {rows} do not fit {signatures.shape[1]} lanes")
-    _check(contents, signatures, shingles, offsets, rank)
-    order = np.argsort(rank).astype(np.int64)
-    pairs = np.ascontiguousarray(contents).view(np.uint64).reshape(count, 2)
-    best = _first_with_content(pairs[order])
-    arrays = frozen(signatures, np.uint32), frozen(shingles, np.uint32), frozen(offsets, np.int64)
-    near = np.empty((0, 2), np.int64)
-    if threshold is not None:
-        distinct = np.flatnonzero((best == np.arange(count)) & (np.diff(offsets)[order] > 0))
-        candidates = Sketches(frozen(order[distinct], np.int64), *arrays)
-        near = distinct[verified_links(candidates, threshold=threshold, bands=bands, rows=rows)]
-    copies = np.flatnonzero(best != np.arange(count))
-    links = np.concatenate((np.stack((best[copies], copies), axis=1), near))
-    return _resolve(_Ranked(Sketches(frozen(order, np.int64), *arrays), best), links, threshold or 1.0)
+    links = [known, whole_links(shelf)]
+    copies = np.unique(links[1][:, 1])
+    found = np.empty(0, np.int64)
+    if threshold is None:
+        return np.concatenate(links), found
+    for names in rounds(bands):
+        linked = merged(np.concatenate(links), np.union1d(copies, found))
+        for name in names:
+            some, more = band_links(
+                shelf, name, linked, threshold=threshold, settled=settled, planted=planted, room=room
+            )
+            links.append(some)
+            found = np.union1d(found, more)
+    return np.concatenate(links), found
 
 
-def _check(
-    contents: NDArray[Any], signatures: NDArray[Any], shingles: NDArray[Any], offsets: Int64, rank: Int64
-) -> None:
-    count = len(rank)
-    if contents.nbytes != 16 * count or len(signatures) != count or len(offsets) != count + 1:
-        raise RecordError(f"contents, signatures or offsets are not those of {count} documents")
-    if np.any(np.diff(offsets) < 0) or offsets[0] < 0 or offsets[-1] > len(shingles):
-        raise RecordError(f"the offsets into {len(shingles)} shingles do not fit them")
-    if np.unique(rank).size != count:
-        raise RecordError("two documents have the same rank, so which of them stays would be luck")
-
-
-def _first_with_content(contents: NDArray[np.uint64]) -> Int64:
-    """For each position the first one with the same content."""
-    grouped = np.lexsort((contents[:, 1], contents[:, 0]))
-    fresh = np.ones(grouped.size, dtype=np.bool_)
-    fresh[1:] = (contents[grouped[1:]] != contents[grouped[:-1]]).any(axis=1)
-    best = np.empty(grouped.size, dtype=np.int64)
-    best[grouped] = grouped[fresh][np.cumsum(fresh) - 1]
-    return best
-
-
-def _resolve(ranked: _Ranked, links: Int64, threshold: float) -> Duplicates:
-    """The components of the links; survivor, partner and similarities of every document but the best of each."""
-    order = ranked.sketches.documents
-    count = order.size
-    _, component = connected_components(_graph(links, count), directed=False)
-    _, first = np.unique(component, return_index=True)
-    survivor = first.astype(np.int64)[component]
-    lost = np.flatnonzero(survivor != np.arange(count))
-    similarity = ranked.similarities(lost, survivor[lost])
-    partner, linked = survivor[lost], similarity.copy()
-    distant = np.flatnonzero(similarity < threshold)
+def resolve(shelf: Shelf, links: I64, *, threshold: float | None, settled: int = 0, room: int = 1 << 28) -> Duplicates:
+    """The duplicates among the documents from `settled` on, by links [m, 2] that all were verified."""
+    linked = merged(links, np.empty(0, np.int64))
+    order = shelf.order(linked.documents, linked.labels)
+    documents, labels = linked.documents[order], linked.labels[order]
+    best = _first_of(labels, documents)
+    survivor = _by_figures(shelf, documents, labels, best)
+    lost = np.flatnonzero((survivor != documents) & (documents >= settled))
+    losers, winners = documents[lost], survivor[lost]
+    similarity, exact = similarities(shelf, losers, winners, room)
+    partner, near = winners.copy(), similarity.copy()
+    distant = np.flatnonzero(similarity < (threshold or 1.0))
     if distant.size:
-        partner[distant] = _next_step(links, first, count)[lost[distant]]
-        linked[distant] = ranked.similarities(lost[distant], partner[distant])
-    result = Duplicates(np.full(count, -1), np.zeros(count), np.full(count, -1), np.zeros(count))
-    result.survivor[order[lost]], result.similarity[order[lost]] = order[survivor[lost]], similarity
-    result.partner[order[lost]], result.linked[order[lost]] = order[partner], linked
-    return result
+        partner[distant] = _next_steps(links, winners[distant], losers[distant])
+        near[distant] = similarities(shelf, losers[distant], partner[distant], room)[0]
+    place = np.argsort(losers)
+    return Duplicates(losers[place], winners[place], similarity[place], partner[place], near[place], exact[place])
 
 
-def _next_step(links: Int64, survivors: Int64, count: int) -> Int64:
-    """For each position the next one on a shortest way of links to its survivor."""
-    above = np.stack((np.full_like(survivors, count), survivors), axis=1)  # one root above all survivors
-    graph = _graph(np.concatenate((links, above)), count + 1)
-    _, before = breadth_first_order(graph, count, directed=False)
-    steps: Int64 = before.astype(np.int64)
+def _first_of(groups: NDArray[Any], documents: I64) -> I64:
+    """For each document the first of its group; groups are runs."""
+    fresh = np.ones(groups.size, dtype=np.bool_)
+    fresh[1:] = groups[1:] != groups[:-1]
+    first: I64 = documents[np.flatnonzero(fresh)[np.cumsum(fresh) - 1]] if groups.size else documents
+    return first
+
+
+def _by_figures(shelf: Shelf, documents: I64, labels: I64, best: I64) -> I64:
+    """The survivor of each document: the best of its component, or of those that have its figures."""
+    figures = shelf.take("figures", documents)
+    alone = (shelf.take("form", documents) == shelf.take("form", best)) & (figures != shelf.take("figures", best))
+    apart = np.flatnonzero(alone)
+    if not apart.size:
+        return best
+    grouped = apart[np.lexsort((apart, figures[apart], labels[apart]))]  # the best of each group still comes first
+    keys = np.stack((labels[grouped], figures[grouped].view(np.int64)), axis=1)
+    _, group = np.unique(keys, axis=0, return_inverse=True)
+    survivor = best.copy()
+    survivor[grouped] = _first_of(group.reshape(-1), documents[grouped])
+    return survivor
+
+
+def similarities(shelf: Shelf, x: I64, y: I64, room: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Exact Jaccard similarities of the documents ``x[i]`` and ``y[i]``, and whether they have the same content."""
+    exact = np.ones(x.size, dtype=np.bool_)
+    for name in ("content_high", "content_low"):
+        exact &= shelf.take(name, x) == shelf.take(name, y)
+    found = np.ones(x.size)
+    wanted = np.flatnonzero(~exact)
+    sizes = shelf.sizes(x[wanted]) + shelf.sizes(y[wanted])
+    step = np.cumsum(sizes) // max(room // 4, 1)
+    for piece in np.split(wanted, np.flatnonzero(np.diff(step)) + 1):
+        documents, places = np.unique(np.concatenate((x[piece], y[piece])), return_inverse=True)
+        shingles, offsets = shelf.shingles(documents)
+        a, b = places[: piece.size], places[piece.size :]
+        shared = common(shingles, offsets, np.ascontiguousarray(a), np.ascontiguousarray(b))
+        total = np.diff(offsets)[a] + np.diff(offsets)[b] - shared
+        found[piece] = shared / np.maximum(total, 1)
+    return found, exact
+
+
+def _next_steps(links: I64, survivors: I64, documents: I64) -> I64:
+    """For each document the next one on a shortest way of links to its survivor, or to the best where figures part."""
+    nodes, places = np.unique(np.concatenate((links.ravel(), survivors)), return_inverse=True)
+    edges, roots = places[: links.size].reshape(-1, 2), np.unique(places[links.size :])
+    above = np.stack((np.full_like(roots, nodes.size), roots), axis=1)  # one root above all survivors
+    graph = _graph(np.concatenate((edges, above)), nodes.size + 1)
+    _, before = breadth_first_order(graph, nodes.size, directed=False)
+    steps: I64 = nodes[before[np.searchsorted(nodes, documents)]]
     return steps
 
 
-def _graph(links: Int64, count: int) -> Any:
-    return coo_array((np.ones(len(links), dtype=np.int8), (links[:, 0], links[:, 1])), shape=(count, count)).tocsr()
+def _graph(links: Sequence[Any] | I64, count: int) -> Any:
+    edges = np.asarray(links)
+    return coo_array((np.ones(len(edges), dtype=np.int8), (edges[:, 0], edges[:, 1])), shape=(count, count)).tocsr()

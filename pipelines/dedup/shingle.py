@@ -1,9 +1,12 @@
-"""Text and the places of its words -> 32-bit shingle hashes.
+"""Text and the places of its words -> 32-bit shingle hashes, and hashes of its figures and of all else.
 
 The text is folded first (NFKD, case, white space and invisible characters dropped), so that the same words in full and
-half width, in capitals or with other line breaks between them hash alike. Folding goes by a table of code points, not
-by Python strings: 5 ns a character where `unicodedata.normalize` takes 120 on text that has full-width figures.
+half width, in capitals or with other line breaks between them hash alike. Folding goes by a table of code points while
+the words are hashed: 10 ns a word, where `unicodedata.normalize` takes 120 a character on text with full-width figures.
 A figure is one word however MeCab cuts it: 1,234 is three words, and １，２３４ is cut elsewhere.
+
+Two texts that differ in figures alone have the same `form` and other `figures`: the one is a hash of the characters in
+their order without figures and signs, the other the sum of the hashes of the figures and signs, whatever their order.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from __future__ import annotations
 import sys
 import unicodedata
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numba import types
@@ -27,15 +30,25 @@ INVISIBLE = {"Cc", "Cf", "Zs", "Zl", "Zp"}  # categories of control and format c
 START = np.uint64(0x9E3779B97F4A7C15)
 FIGURE = np.uint64(0x2545F4914F6CDD1D)  # stands for every masked figure
 SPREAD = np.uint64(0xD6E8FEB86659FD93)
+POWER = np.uint64(0x9FB21C651E98DF25)  # odd: of the polynomial that makes a shingle of n words
 HALF = np.uint64(32)
+SIGNS = frozenset(
+    "+-\u00b1\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u25b2\u25b3"
+)  # in a table a dash is a figure too: nil
 
 _u32, _i32, _u64 = vector(types.uint32), vector(types.int32), vector(types.uint64)
 
 
-def shingle_words(
-    text: str, start: NDArray[np.int32], end: NDArray[np.int32], *, n: int, mask: bool
-) -> NDArray[np.uint32]:
-    """Hashes of the n-grams of the words ``text[start[i]:end[i]]``, in order; with `mask` all figures are the same.
+class Shingled(NamedTuple):
+    """What is left of a text."""
+
+    hashes: NDArray[np.uint32]  # of the n-grams, in order
+    form: int  # 64 bits: of everything but figures and signs
+    figures: int  # 64 bits: of the multiset of figures and signs
+
+
+def shingle_words(text: str, start: NDArray[np.int32], end: NDArray[np.int32], *, n: int, mask: bool) -> Shingled:
+    """Of the n-grams of the words ``text[start[i]:end[i]]``; with `mask` all figures are the same.
 
     Fewer than n words make one shingle, none make none.
 
@@ -43,19 +56,22 @@ def shingle_words(
         ValueError: an offset lies outside the text.
     """
     start, end = (np.ascontiguousarray(offsets, dtype=np.int32) for offsets in (start, end))
-    both = np.concatenate((start, end))
-    if start.size != end.size or (both.size and (both.min() < 0 or both.max() > len(text))):
+    if start.size != end.size or (start.size and not _inside(start, end, len(text))):
         raise ValueError("the offsets of the words do not fit the text")
-    folded, place = _fold(_code_points(text), *_folding())
-    return _shingles(_words(folded, place[start], place[end], True, mask), n)  # type: ignore[no-any-return]
+    words, form, figures = _words(_code_points(text), start, end, *_folding(), _signs(), True, mask)
+    return Shingled(_shingles(words, n), form, figures)
 
 
-def shingle_characters(text: str, *, n: int, mask: bool) -> NDArray[np.uint32]:
-    """Hashes of the n-grams of the characters, in order: ㈱ is three of them, half-width ｶﾞ one."""
-    folded, _ = _fold(_code_points(text), *_folding())
+def shingle_characters(text: str, *, n: int, mask: bool) -> Shingled:
+    """Of the n-grams of the characters: ㈱ is three of them, half-width ｶﾞ one."""
+    folded = _fold(_code_points(text), *_folding())
     start = np.flatnonzero(~_marks()[np.minimum(folded, FOLDED - 1)]).astype(np.int32)
     end = np.append(start[1:], np.int32(folded.size))[: start.size]
-    return _shingles(_words(folded, start, end, mask, mask), n)  # type: ignore[no-any-return]
+    nothing = np.empty(0, np.uint32)  # it is folded already
+    words, form, figures = _words(folded, start, end, nothing, nothing, _signs(), True, mask)
+    if not mask:
+        words, _, _ = _words(folded, start, end, nothing, nothing, _signs(), False, False)
+    return Shingled(_shingles(words, n), form, figures)
 
 
 def _code_points(text: str) -> NDArray[np.uint32]:
@@ -87,73 +103,139 @@ def _marks() -> NDArray[np.bool_]:
     return np.array([unicodedata.combining(chr(code)) != 0 for code in range(FOLDED)])
 
 
-_folded_text = types.Tuple([vector(types.uint32, writable=True), vector(types.int32, writable=True)])  # type: ignore[no-untyped-call]
+@cache
+def _signs() -> NDArray[np.uint32]:
+    return np.array(sorted(map(ord, SIGNS)), dtype=np.uint32)
 
 
-@kernel(_folded_text, _u32, _u32, _u32)
+@kernel(types.boolean, _i32, _i32, types.int64)
+def _inside(start: Any, end: Any, size: Any) -> Any:
+    inside = True
+    for i in range(start.size):
+        inside &= (start[i] >= 0) & (start[i] <= size) & (end[i] >= 0) & (end[i] <= size)
+    return inside
+
+
+@kernel(vector(types.uint32, writable=True), _u32, _u32, _u32)
 def _fold(codes: Any, single: Any, longer: Any) -> Any:
-    """The folded code points, and for each offset into `codes` the offset into them."""
-    place = np.empty(codes.size + 1, np.int32)
+    """The folded code points."""
     size = np.int64(0)
     for i in range(codes.size):
-        place[i] = size
         form = single[codes[i]] if codes[i] < single.size else codes[i]
         size += 1 if form < UNICODE else np.int64(longer[form - UNICODE])
-    place[codes.size] = size
     folded = np.empty(size, np.uint32)
+    place = np.int64(0)
     for i in range(codes.size):
         form = single[codes[i]] if codes[i] < single.size else codes[i]
         if form < UNICODE:
-            folded[place[i]] = form
+            folded[place] = form
+            place += 1
             continue
-        for k in range(place[i + 1] - place[i]):
-            folded[place[i] + k] = longer[form - UNICODE + 1 + k]
-    return folded, place
+        for k in range(np.int64(longer[form - UNICODE])):
+            folded[place] = longer[form - UNICODE + 1 + k]
+            place += 1
+    return folded
 
 
-@kernel(types.int64, _u32, types.int64, types.int64)
-def _figure(folded: Any, begin: Any, stop: Any) -> Any:
-    """What a word is of a figure: 0 nothing, 1 only commas and points, 2 digits."""
-    found = 0
+@kernel(types.int64, _u32, types.int64, types.int64, _u32, _u32)
+def _figure(codes: Any, begin: Any, stop: Any, single: Any, longer: Any) -> Any:
+    """What a word is of a figure: 0 nothing, 1 only commas and points, or nothing visible, 2 digits."""
+    found = 1
     for i in range(begin, stop):
-        if 48 <= folded[i] <= 57:
-            found = 2
-        elif folded[i] == 44 or folded[i] == 46:
-            found = max(found, 1)
-        else:
-            return 0
+        form = single[codes[i]] if codes[i] < single.size else codes[i]
+        size = np.int64(1) if form < UNICODE else np.int64(longer[form - UNICODE])
+        for k in range(size):
+            c = form if form < UNICODE else longer[form - UNICODE + 1 + k]
+            if 48 <= c <= 57:
+                found = 2
+            elif c not in {44, 46}:
+                return 0
     return found
 
 
-@kernel(vector(types.uint64, writable=True), _u32, _i32, _i32, types.boolean, types.boolean)
-def _words(folded: Any, start: Any, end: Any, join: Any, mask: Any) -> Any:
+@kernel(types.boolean, _u32, types.int64, types.int64, _u32, _u32)
+def _blank(codes: Any, begin: Any, stop: Any, single: Any, longer: Any) -> Any:
+    """Whether nothing visible stands there."""
+    for i in range(begin, stop):
+        form = single[codes[i]] if codes[i] < single.size else codes[i]
+        if form < UNICODE or longer[form - UNICODE] > 0:
+            return False
+    return True
+
+
+@kernel(types.uint64, types.uint64)
+def _mixed(word: Any) -> Any:
+    word = (word ^ (word >> np.uint64(29))) * POWER
+    return word ^ (word >> HALF)
+
+
+_three = types.UniTuple(types.uint64, 3)  # type: ignore[no-untyped-call]
+
+
+@kernel(_three, types.uint32, types.uint64, types.uint64, _u32, _u32)
+def _character(shape: Any, word: Any, form: Any, longer: Any, signs: Any) -> Any:
+    """A word and a form with one character more, and the hash of the character where it is a sign."""
+    size = np.int64(1) if shape < UNICODE else np.int64(longer[shape - UNICODE])
+    sign = np.uint64(0)
+    for k in range(size):
+        c = np.uint64(shape if shape < UNICODE else longer[shape - UNICODE + 1 + k])
+        word = word * SPREAD + c
+        if np.any(signs == c):
+            sign += _mixed(c)
+        else:
+            form = form * POWER + c
+    return word, form, sign
+
+
+_hashed = types.Tuple([vector(types.uint64, writable=True), types.uint64, types.uint64])  # type: ignore[no-untyped-call]
+
+
+@kernel(_hashed, _u32, _i32, _i32, _u32, _u32, _u32, types.boolean, types.boolean)
+def _words(codes: Any, start: Any, end: Any, single: Any, longer: Any, signs: Any, join: Any, mask: Any) -> Any:
     """64-bit hashes of the words that are not blank; with `join`, the touching parts of a figure are one word."""
     words = np.empty(start.size, np.uint64)
-    count, reach, word, digits = 0, -1, START, False
+    count, reach, digits = 0, np.int64(-1), False
+    form, figures, word = START, np.uint64(0), START
     for i in range(start.size):
-        if start[i] >= end[i]:
+        begin, stop = np.int64(start[i]), np.int64(end[i])
+        if begin >= stop:
             continue
-        figure = _figure(folded, start[i], end[i]) if join else 0
-        goes_on = figure > 0 and reach == start[i]
-        if not goes_on:
-            count, word, digits = count + 1, START, False
-        for j in range(start[i], end[i]):
-            word = (word ^ np.uint64(folded[j])) * SPREAD
-            word ^= word >> HALF
+        first = single[codes[begin]] if codes[begin] < single.size else codes[begin]
+        figure = 0
+        if first <= 57 or first >= UNICODE:  # any other begins no figure
+            if join:
+                figure = _figure(codes, begin, stop, single, longer)
+            if _blank(codes, begin, stop, single, longer):
+                continue
+        if figure == 0 or reach < 0 or not _blank(codes, reach, begin, single, longer):
+            figures += _mixed(word) if digits else np.uint64(0)
+            word, digits = START, False
+            count += 1
+        for at in range(begin, stop):
+            shape = single[codes[at]] if codes[at] < single.size else codes[at]
+            if figure == 0 and 0x25B3 < shape < UNICODE:  # most of all characters: kana and kanji
+                word, form = word * SPREAD + shape, form * POWER + shape
+                continue
+            word, rest, sign = _character(shape, word, form, longer, signs)
+            form = form if figure else rest
+            figures += np.uint64(0) if figure else sign
         digits |= figure == 2
-        words[count - 1] = FIGURE if mask and digits else word
-        reach = end[i] if figure > 0 else -1
-    return words[:count].copy()
+        words[count - 1] = FIGURE if mask and digits else _mixed(word)
+        reach = stop if figure else np.int64(-1)
+    figures += _mixed(word) if digits else np.uint64(0)
+    return words[:count].copy(), form, figures
 
 
 @kernel(vector(types.uint32, writable=True), _u64, types.int64)
 def _shingles(words: Any, n: Any) -> Any:
+    """The upper halves of polynomials of n hashes, one vectorised pass per word of a shingle."""
     size = min(n, words.size)
-    shingles = np.empty(words.size - size + 1 if size else 0, np.uint32)
-    for i in range(shingles.size):
-        shingle = START
-        for k in range(i, i + size):
-            shingle = (shingle ^ words[k]) * SPREAD
-            shingle ^= shingle >> HALF
-        shingles[i] = np.uint32(shingle >> HALF)
+    count = words.size - size + 1 if size else 0
+    sums = np.full(count, START)
+    for k in range(size):
+        for i in range(count):
+            sums[i] = sums[i] * POWER + words[i + k]
+    shingles = np.empty(count, np.uint32)
+    for i in range(count):
+        shingles[i] = np.uint32((sums[i] ^ (sums[i] >> HALF)) * SPREAD >> HALF)
     return shingles

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 CODE = (
     "pipelines.normalize", "pipelines.privacy", "pipelines.words", "pipelines.quality", "pipelines.refine",
-    "pipelines.dedup.minhash", "pipelines.blocks", "pipelines.stages.refine", "registry.document",
+    "pipelines.dedup.minhash", "pipelines.dedup.shingle", "pipelines.dedup.paragraphs", "pipelines.dedup.wrapped",
+    "pipelines.blocks",
+    "pipelines.stages.refine", "registry.document",
     "fugashi==", "unidic-lite==", "datatrove==", "datasketch==", "numba==", "pyarrow==",
 )  # fmt: skip
 _INPUT_FIELDS = ("source", "uri", "part", "kind", "media_type", "sha256", "title", "date", "licence")
@@ -61,6 +63,9 @@ def schema() -> pa.Schema:
             pa.field("metadata", pa.map_(pa.string(), pa.string())),
             pa.field("text", pa.large_string()),
             pa.field("content", pa.binary()),
+            pa.field("form", pa.uint64()),
+            pa.field("figures", pa.uint64()),
+            pa.field("paragraphs", pa.binary()),
             pa.field("signature", pa.binary()),
             pa.field("shingles", pa.large_binary()),
         ]
@@ -70,7 +75,11 @@ def schema() -> pa.Schema:
 def options_key(plan: Plan) -> str:
     """A fingerprint of all that decides how a document is cleaned, measured and judged, but the document."""
     recipe = plan.recipe
-    near = recipe.dedup.near if recipe.dedup.near == "off" else recipe.dedup.near.model_dump(exclude={"threshold"})
+    near = (
+        recipe.dedup.near
+        if recipe.dedup.near == "off"
+        else recipe.dedup.near.model_dump(exclude={"threshold", "planted"})
+    )
     profiles = {kind: [asdict(limit) for limit in profile.limits] for kind, profile in plan.profiles.items()}
     refine = recipe.refine.model_dump(exclude={"profiles"})
     words = sorted((plan.folder / "words").rglob("*"))  # rules read them
@@ -189,12 +198,15 @@ def _result(refined: Refined, extracted: dict[str, float]) -> Json:
         "cuts": [{"stage": c.stage, "rule": c.rule, "start": c.start, "end": c.end} for c in refined.cuts],
         "text": refined.text,
         "content": refined.content,
+        "form": refined.sketch.form,
+        "figures": refined.sketch.figures,
+        "paragraphs": refined.paragraphs,
         "signature": refined.sketch.signature.tobytes(),
         "shingles": refined.sketch.shingles.tobytes(),
     }
 
 
 def _nothing() -> Json:
-    numbers: Json = dict.fromkeys(("value", "threshold"), None)
-    empty: Json = dict.fromkeys(("content", "signature", "shingles"), b"")
+    numbers: Json = {"value": None, "threshold": None, "form": 0, "figures": 0}
+    empty: Json = dict.fromkeys(("content", "paragraphs", "signature", "shingles"), b"")
     return {"rule": "", **numbers, "chars": 0, "words": 0, "measurements": [], "cuts": [], "text": "", **empty}

@@ -1,8 +1,9 @@
 """Stage 5: everything -> parquet files, ledger and shards.
 
-In: the refined rows in the order of the inventory, and the file of duplicates. Out, per task: one part of documents/,
-ledger/ and rejects/, and one shard per split. Tasks are cut by rows in that fixed order, so names and bytes depend on
-the corpus alone. A document goes to the validation split by a hash of its id, whatever else is in the corpus.
+In: the refined rows in the order of the inventory, and the files of duplicates and repeated paragraphs. Out, per task:
+one part of documents/, ledger/ and rejects/, and one shard per split. Tasks are cut by rows in that fixed order, so
+names and bytes depend on the corpus alone. A document goes to the validation split by a hash of its id, whatever else
+is in the corpus.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.dedup.cut import without_repeated
 from pipelines.engine import Json, Task
 from pipelines.engine.records import code_version, fingerprint
 from pipelines.pack import Slice, read_slices
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 CODE = (
     "pipelines.tokenize",
     "pipelines.stages.write",
+    "pipelines.dedup.cut",
     "registry.shard",
     "registry.ledger",
     "sentencepiece==",
@@ -44,20 +47,21 @@ _BATCH = 256  # documents encoded, and rows written, at a time
 SPLITS = ("train", "validation")
 
 
-def write(run: Run, refined: list[tuple[Unit, Slice]], duplicates: Path, *, fast: bool) -> list[Json]:
+def write(run: Run, refined: list[tuple[Unit, Slice]], deduped: list[Path], *, fast: bool) -> list[Json]:
     """The results of all tasks, in order; each names its files (relative to the stage's folder) and counts.
 
     `fast`: fastokens encodes, because it gave the ids of `tokenizers` on a sample.
     """
     folder = run.layout.stage("write")
     options = [run.plan.recipe.tokenize.model_dump(), tokenizer(run.plan).key, fast]
-    options += [code_version(*CODE), duplicates.stem]
+    options += [code_version(*CODE), *(path.stem for path in deduped)]
     pieces = [((unit.key, piece), 3 * piece.size + 64 * piece.rows) for unit, piece in refined]
     tasks = []
     for number, batch in enumerate(batches(pieces)):
         name = fingerprint(options, number, [key for (key, _), _ in batch])
         slices = [slice_spec(piece) for (_, piece), _ in batch]
-        spec = {**run.recipe_spec, "number": number, "slices": slices, "duplicates": str(duplicates), "fast": fast}
+        files = [str(path) for path in deduped]
+        spec = {**run.recipe_spec, "number": number, "slices": slices, "deduped": files, "fast": fast}
         tasks.append(Task(name, spec, str(folder), sum(piece["rows"] for piece in slices)))
     results = run.perform("write", f"{__name__}:task", tasks, "documents")
     sweep(folder, [task.id for task in tasks])
@@ -94,9 +98,9 @@ def task(spec: Json, target: Path, progress: Progress) -> Json:
     number = f"{spec['number']:05d}"
     with ExitStack() as stack:
         part = _Part(plan, stack, target, number, tokenizer(plan, fast=spec["fast"]))
-        duplicates = _duplicates(spec["duplicates"])
+        duplicates, repeated = _duplicates(spec["deduped"][0]), _repeated(*spec["deduped"][1:])
         for rows in _rows([Slice(**piece) for piece in spec["slices"]]):
-            part.add([_settle(row, duplicates) for row in rows])
+            part.add([_settle(row, duplicates, repeated) for row in rows])
             progress(len(rows))
     return part.result()
 
@@ -104,7 +108,7 @@ def task(spec: Json, target: Path, progress: Progress) -> Json:
 def _rows(slices: list[Slice]) -> Iterator[list[Json]]:
     held: list[Json] = []
     for batch in read_slices(slices):
-        held += batch.drop_columns(["content", "signature", "shingles"]).to_pylist()
+        held += batch.drop_columns(["content", "form", "figures", "paragraphs", "signature", "shingles"]).to_pylist()
         while len(held) >= _BATCH:
             yield held[:_BATCH]
             held = held[_BATCH:]
@@ -120,13 +124,28 @@ def _duplicates(path: str) -> dict[str, Json]:
         return {row["id"]: row for row in pa.ipc.open_file(file).read_all().to_pylist()}
 
 
-def _settle(row: Json, duplicates: dict[str, Json]) -> Json:
-    """A refined row with its last word: whether it is a duplicate, and of what."""
-    row.update(duplicate_of="", similarity=None, tokens=0)
+@cache
+def _repeated(*paths: str) -> dict[str, list[Json]]:
+    """Repeated paragraphs by document, in the order of its text."""
+    import pyarrow as pa
+
+    found: dict[str, list[Json]] = {}
+    for path in paths:
+        with pa.OSFile(path) as file:
+            for row in pa.ipc.open_file(file).read_all().to_pylist():
+                found.setdefault(row["id"], []).append(row)
+    return {name: sorted(rows, key=lambda row: int(row["start"])) for name, rows in found.items()}
+
+
+def _settle(row: Json, duplicates: dict[str, Json], repeated: dict[str, list[Json]]) -> Json:
+    """A refined row with its last word: whether it is a duplicate, and of what, and which paragraphs it keeps."""
+    row.update(duplicate_of="", similarity=None, linked_to="", linked_similarity=None, tokens=0)
     twin = duplicates.get(row["id"])
-    if twin is not None and row["fate"] == "kept":
-        row.update({**twin, "fate": "duplicate", "stage": "dedup"})
-    return row
+    if row["fate"] != "kept":
+        return row
+    if twin is not None:
+        return {**row, **twin, "fate": "duplicate", "stage": "dedup"}
+    return without_repeated(row, repeated.get(row["id"], []))
 
 
 class _Part:

@@ -1,0 +1,212 @@
+"""Near-duplicates beside the peers: is every one found and nothing else, how fast, in how much memory.
+
+    python benchmarks/dedup.py [--quick] [--json]
+
+Every implementation gets the same documents as MeCab words, runs in a process of its own after a warm-up, and is timed
+by its CPU in turns with the others (the least of three rounds). Memory is the growth of the peak over the loaded
+documents. Ratios of speed are ours by theirs (above 1: ours is faster), of memory ours by the leanest peer's (below 1:
+ours is leaner). Peers that are not installed are null; `pip install rensa datatrove 'hojichar[dedup]'` brings them.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from dedup_labelled import labelled, truth
+from dedup_peers import SIGN, WHOLE
+
+from pipelines.dedup.index import Shelf, Sketched, columns_of
+from pipelines.dedup.minhash import Signer, Sketch
+from pipelines.dedup.near import Duplicates, find_links, resolve
+
+ROUNDS = 3
+Words = list[list[str]]
+Analysed = list[tuple[str, np.ndarray, np.ndarray]]
+
+
+def analysed(documents: Words) -> Analysed:
+    """The documents as our MeCab pass gives them: a text and the places of its words."""
+    found = []
+    for words in documents:
+        end = np.cumsum([len(word) for word in words], dtype=np.int32)
+        found.append(("".join(words), np.concatenate(([0], end[:-1])).astype(np.int32), end))
+    return found
+
+
+def sketches(documents: Analysed, lanes: int = 120) -> list[Sketch]:
+    signer = Signer(permutations=lanes)
+    return [signer.sketch(*document) for document in documents]
+
+
+def duplicates(found: list[Sketch], *, threshold: float = 0.8, bands: int = 20, rows: int = 6) -> Duplicates:
+    """Which of the documents duplicate another, the first of each group staying."""
+    count, zeros = len(found), np.zeros(len(found), np.uint64)
+    number = np.arange(count, dtype=np.uint64)
+    names = ("id_high", "id_low", "content_high", "content_low", "merit", "form", "figures")
+    given = Sketched(
+        dict(zip(names, (number, zeros, number, number, number, number, zeros), strict=True)),
+        np.stack([sketch.signature for sketch in found]),
+        np.concatenate([sketch.shingles for sketch in found]),
+        np.cumsum([0, *(sketch.shingles.size for sketch in found)], dtype=np.int64),
+    )
+    shelf = Shelf([columns_of(given, bands=bands, rows=rows)], [0])
+    links, _ = find_links(shelf, threshold=threshold, bands=bands)
+    return resolve(shelf, links, threshold=threshold)
+
+
+def quality(documents: Words) -> dict[str, Any]:
+    """Precision of what is linked, recall of the true pairs, and the S-curve beside its theory."""
+    pairs, jaccard = truth(documents)
+    exact = {(int(a), int(b)): float(s) for (a, b), s in zip(pairs, jaccard, strict=True)}
+    given = analysed(documents)
+    found = sketches(given)
+    result: dict[str, Any] = {"documents": len(documents)}
+    for threshold, bands, rows in ((0.8, 20, 6), (0.7, 24, 5)):
+        linked = duplicates(found, threshold=threshold, bands=bands, rows=rows)
+        losers, partners = linked.documents.tolist(), linked.partner.tolist()
+        true = [exact.get((min(i, j), max(i, j)), 0.0) >= threshold for i, j in zip(losers, partners, strict=True)]
+        group = np.arange(len(documents))
+        group[linked.documents] = linked.survivor
+        wanted = pairs[jaccard >= threshold]
+        key = f"{threshold:.1f}".replace(".", "")
+        result[f"pairs_at_{key}"] = len(wanted)
+        result[f"precision_at_{key}"] = float(np.mean(true))
+        result[f"recall_at_{key}"] = float(np.mean(group[wanted[:, 0]] == group[wanted[:, 1]]))
+    signatures = np.stack([sketch.signature for sketch in found])
+    result["s_curve"] = s_curve(signatures, pairs, jaccard)
+    return result
+
+
+def s_curve(signatures: np.ndarray, pairs: np.ndarray, jaccard: np.ndarray) -> list[dict[str, float]]:
+    """The share of pairs that agree in a band, by exact similarity, measured and as 1 - (1 - s^6)^20 has it."""
+    equal = signatures[pairs[:, 0]] == signatures[pairs[:, 1]]
+    candidate = equal.reshape(len(pairs), 20, 6).all(axis=2).any(axis=1)
+    rows = []
+    for low in np.arange(0.5, 1.0, 0.05):
+        inside = (jaccard >= low) & (jaccard < low + 0.05)
+        if inside.any():
+            theory = float(np.mean(1 - (1 - jaccard[inside] ** 6) ** 20))
+            measured = float(np.mean(candidate[inside]))
+            rows.append(
+                {"from": round(float(low), 2), "pairs": int(inside.sum()), "measured": measured, "theory": theory}
+            )
+    return rows
+
+
+def _sign_ours(documents: Analysed) -> None:
+    sketches(documents)
+
+
+def _whole_ours(documents: Analysed) -> list[int]:
+    return [int(i) for i in duplicates(sketches(documents)).documents]
+
+
+def _memory(key: str) -> int:
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return 1024 * int(status.split(f"{key}:")[1].split()[0])
+
+
+def measured(name: str, documents: Words) -> None:
+    """In a process of its own: serve one line per round asked for; the first also tells the memory."""
+    own = name == "ours"
+    whole: Any = _whole_ours if own else WHOLE[name]
+    sign: Any = _sign_ours if own else SIGN.get(name)
+    given: Any = analysed(documents) if own else documents
+    some: Any = given[:50]
+    whole(some)
+    for _ in sys.stdin:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak begins anew
+        before, begin = _memory("VmRSS"), time.process_time()
+        removed = whole(given)
+        took = {"whole": time.process_time() - begin, "memory": _memory("VmHWM") - before, "removed": len(removed)}
+        if sign:
+            part, begin = given[: len(given) // 2], time.process_time()
+            sign(part)
+            took["sign"] = 2 * (time.process_time() - begin)
+        print(json.dumps(took), flush=True)
+
+
+def side_by_side(count: int) -> dict[str, dict[str, float]]:
+    """The least CPU seconds and the memory of the first round, by implementation."""
+    command = [sys.executable, __file__, "--measure", str(count)]
+    running = {
+        name: subprocess.Popen(
+            [*command, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for name in ("ours", *WHOLE)
+    }
+    rounds: dict[str, list[dict[str, float]]] = {name: [] for name in running}
+    for _ in range(ROUNDS):
+        for name, process in running.items():
+            answer = _ask(process)
+            if answer:
+                rounds[name].append(answer)
+    for name, process in running.items():
+        _, said = process.communicate()
+        if not rounds[name]:
+            reason = next((line for line in reversed(said.splitlines()) if "Error" in line), "it ended early")
+            print(f"{name:<12} not measured: {reason}")
+    return {
+        name: {"memory": answers[0]["memory"]} | {k: min(a[k] for a in answers) for k in answers[0] if k != "memory"}
+        for name, answers in rounds.items()
+        if answers
+    }
+
+
+def _ask(process: subprocess.Popen[str]) -> dict[str, float] | None:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        process.stdin.write("round\n")
+        process.stdin.flush()
+        answer = process.stdout.readline()
+    except BrokenPipeError:
+        return None
+    return json.loads(answer) if answer else None
+
+
+def ratios(times: dict[str, dict[str, float]]) -> dict[str, float | None]:
+    """Ours against each peer."""
+    ours = times["ours"]
+    result: dict[str, float | None] = {}
+    for name in WHOLE:
+        peer = times.get(name)
+        result[f"whole_ratio_{name}"] = round(peer["whole"] / ours["whole"], 1) if peer else None
+        if name in SIGN:
+            result[f"signature_ratio_{name}"] = round(peer["sign"] / ours["sign"], 1) if peer else None
+    peers = [peer["memory"] for name, peer in times.items() if name != "ours"]
+    result["peak_memory_ratio_best_peer"] = round(ours["memory"] / min(peers), 3) if peers else None
+    return result
+
+
+def main() -> None:
+    """Measure and print; the JSON object comes last."""
+    if "--measure" in sys.argv:
+        _, count, name = sys.argv[sys.argv.index("--measure") :]
+        measured(name, labelled(int(count)))
+        return
+    quick = "--quick" in sys.argv
+    result = quality(labelled(1500 if quick else 6000))
+    for row in result["s_curve"]:
+        print(
+            "similarity from {from:.2f}  {pairs:>6} pairs  candidates {measured:.3f}  theory {theory:.3f}".format(**row)
+        )
+    times = side_by_side(1500 if quick else 6000)
+    for name, row in times.items():
+        told = "  ".join(f"{key} {value:,.3f}" for key, value in row.items() if key != "memory")
+        print(f"{name:<12} {told}  memory {row['memory'] / 1e6:.1f} MB")
+    result |= ratios(times)
+    if "--json" in sys.argv:
+        print(json.dumps(result))
+    else:
+        print("\n".join(f"{key:<32}{value}" for key, value in result.items() if key != "s_curve"))
+
+
+if __name__ == "__main__":
+    main()
