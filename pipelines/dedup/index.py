@@ -91,13 +91,21 @@ def columns_of(given: Sketched, *, bands: int, rows: int) -> dict[str, Any]:
     }
 
 
+@kernel(vector(types.uint64, writable=True), vector(types.uint32), _i64)
+def _set_sums(shingles: Any, offsets: Any) -> Any:
+    """For each document the sum of its mixed shingles."""
+    sums = np.zeros(offsets.size - 1, np.uint64)
+    for i in range(sums.size):
+        for k in range(offsets[i], offsets[i + 1]):
+            mixed = np.uint64(shingles[k]) * _SPREAD
+            sums[i] += (mixed ^ (mixed >> _HALF)) * _SPREAD
+    return sums
+
+
 def _whole(facts: dict[str, U64], shingles: NDArray[np.uint32], offsets: I64, by_content: U64) -> U64:
     """A hash of each document's set of shingles and its figures; of its content where there are no shingles."""
-    spread = shingles[: offsets[-1]].astype(np.uint64) * _SPREAD
-    spread = (spread ^ (spread >> _HALF)) * _SPREAD
-    sums = np.concatenate((np.zeros(1, np.uint64), np.cumsum(spread, dtype=np.uint64)))
     sizes = np.diff(offsets).astype(np.uint64)
-    of_set = hashed_rows((sums[offsets[1:]] - sums[offsets[:-1]], sizes, facts["figures"]), sizes.size)
+    of_set = hashed_rows((_set_sums(shingles, offsets), sizes, facts["figures"]), sizes.size)
     return np.where(sizes > 0, of_set, by_content)
 
 
