@@ -21,7 +21,7 @@ INLINE = re.compile(r"</?(?:ix:\w+|span|a|b|i|u|em|strong|font|small|big|label)(
 FACT = re.compile(r"<ix:nonFraction\b([^>]*[^/>])>(.*?)</ix:nonFraction>", re.DOTALL | re.IGNORECASE)
 TABLE = re.compile(r"(?:^\|.*\|$\n?)+", re.MULTILINE)
 FENCE = re.compile(r"^(`{3,}|~{3,})[^\n]*\n(.*?)^\1[ \t]*$", re.MULTILINE | re.DOTALL)
-FAR = 50_000  # characters: a fact further on than this is another one of the same value
+FAR = 200_000  # characters: a fact further on than this is another one of the same value
 
 
 def visible(source: str) -> str:
@@ -103,8 +103,14 @@ def cleaned(source: str) -> str:
     """A Markdown or Quarto source as a page shows it: no comments, chunk options, includes, attributes, results."""
     source = re.sub(r"\A---\n.*?\n---\n", "", source, flags=re.DOTALL)
     source = re.sub(r"<!--.*?-->", "", source, flags=re.DOTALL)
+    source = re.sub(
+        r"^```\{\w+[^\n]*\n(?:#\|[^\n]*\n)*#\| *(?:include|echo): *false.*?^```$",
+        "",
+        source,
+        flags=re.MULTILINE | re.DOTALL,
+    )
     source = re.sub(r"^#\|.*\n", "", source, flags=re.MULTILINE)
-    source = re.sub(r"^```\{\w+[^\n]*include *= *FALSE.*?^```$", "", source, flags=re.MULTILINE | re.DOTALL)
+    source = re.sub(r"^```\{\w+[^\n]*(?:include|echo) *= *FALSE.*?^```$", "", source, flags=re.MULTILINE | re.DOTALL)
     source = re.sub(r"^[ ]*```[^\n]*\n\s*\{\{#.*?\}\}\s*```$", "", source, flags=re.MULTILINE | re.DOTALL)
     source = re.sub(r"\{\{[#<].*?\}\}|^:::+.*$|!\[[^\]]*\]\([^)]*\)(?:\{[^}]*\})?", "", source, flags=re.MULTILINE)
     source = re.sub(r"(?<=[^\n`])[ ]*\{[#.][^}\n]*\}[ ]*$", "", source, flags=re.MULTILINE)
@@ -126,14 +132,19 @@ def without_results(page: str, gold: str) -> str:
 
 
 def code_lines(gold: str, output: str) -> tuple[int, int]:
-    """How many lines of the source's code stand in the output with their indent, and how many there are."""
-    wanted = Counter(
-        re.sub(r"^# ", "", line.rstrip())
-        for _, block in FENCE.findall(gold)
-        for line in block.split("\n")
-        if line.strip()
-    )
-    return kept(wanted, Counter(line.rstrip() for line in output.split("\n")))
+    """How many lines of the source's code stand in the output with their indent, and how many there are.
+
+    rustdoc hides the "# " before a line of Rust that it compiles and does not show; the line itself is on the page.
+    """
+    lines = [line.rstrip() for _, block in FENCE.findall(gold) for line in block.split("\n") if line.strip("# \t")]
+    found = Counter(line.rstrip() for line in output.split("\n"))
+    hits = 0
+    for line in lines:
+        shown = next((form for form in (line, re.sub(r"^# ", "", line)) if found[form] > 0), None)
+        if shown is not None:
+            found[shown] -= 1
+            hits += 1
+    return hits, len(lines)
 
 
 def heading_lines(gold: str, output: str) -> tuple[int, int]:

@@ -71,8 +71,10 @@ MATHML = "<math{}><mfrac><mi>a</mi><msup><mi>b</mi><mn>2</mn></msup></mfrac></ma
         ('<script type="math/tex">a+b</script>', "$a+b$"),
         ('<span class="MathJax">ab</span><script type="math/tex; mode=display">a+b</script>', "$$a+b$$"),
         (
-            '<span class="katex"><span class="katex-mathml"><math><semantics><mi>x</mi><annotation encoding="application/x-tex">x_1'
-            '</annotation></semantics></math></span><span class="katex-html" aria-hidden="true">x1</span></span>',
+            (
+                '<span class="katex"><span class="katex-mathml"><math><semantics><mi>x</mi><annotation encoding="application/x-tex">x_1'
+                '</annotation></semantics></math></span><span class="katex-html" aria-hidden="true">x1</span></span>'
+            ),
             "$x_1$",
         ),
         (MATHML.format(""), r"$\frac{a}{b^{2}}$"),
