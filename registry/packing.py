@@ -4,7 +4,7 @@ In: how long each document is. Out: which piece of which document lies in which 
 touched, so trainer and exporters share it. Every token of every document is in exactly one bin.
 
 "best_fit" is best-fit-decreasing: no document that fits into a bin is cut, and longer ones are cut into whole bins and
-a rest. Equal lengths and equal bins are handled together, so 10 million documents of log-normal lengths take 8 s
+a rest. Equal lengths and equal bins are handled together, so 10 million documents of log-normal lengths take 11 s
 (numpy alone), and fill 0.9999 of bins of 2,048 tokens; "concatenate" lays documents end to end, fills all bins but the
 last, and cuts 30 % of the documents that would fit. Which document stands beside which, and in what order, is drawn
 anew for every epoch.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 CODE = ("pipelines.tokenize", "pipelines.stages.survey", "tokenizers==", "sentencepiece==")
 _SLICES = 64
-_DOCUMENTS = 4  # of a slice
+_DOCUMENTS = 256  # of all slices
 _CHARACTERS = 4000  # of a document: fastokens is tried on a million characters at most, in about a second
 
 
@@ -53,10 +53,11 @@ def task(spec: Json, target: Path, progress: Progress) -> Json:  # noqa: ARG001 
 
 
 def _texts(slices: list[Slice]) -> Iterator[str]:
+    each = -(-_DOCUMENTS // max(1, len(slices)))
     for piece in slices:
         rows = (row for batch in read_slices([piece], ["fate", "text"]) for row in batch.to_pylist())
         kept = (row["text"][:_CHARACTERS] for row in rows if row["fate"] == "kept")
-        yield from islice(kept, _DOCUMENTS)
+        yield from islice(kept, each)
 
 
 def _fastokens() -> str:

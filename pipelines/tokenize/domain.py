@@ -45,7 +45,9 @@ def train_tokenizer(texts: Iterator[str], *, model: Model, vocabulary: int, spec
         raise UsageError(f"a vocabulary of {vocabulary} has no room for all bytes and control tokens: at least {least}")
     try:
         tokenizer = (_bpe if model == "bpe" else _unigram)(texts, vocabulary, controls)
-    except Exception as error:  # noqa: BLE001 - the Rust library raises Exception itself
+    except Exception as error:
+        if type(error) is not Exception:  # the Rust library raises that itself; anything else came from reading texts
+            raise
         raise UsageError(f"nothing can be trained on these texts: {error}") from None
     if tokenizer.get_vocab_size() < least:
         raise UsageError("nothing can be trained on these texts: they are empty")

@@ -19,7 +19,6 @@ from pipelines.tokenize.fast import load_fast
 if TYPE_CHECKING:
     from pipelines.tokenize import Encoder, LanguageTokenizer
 
-DOCUMENTS = 256
 EXAMPLES = 20
 _FRAME = "あ"  # stands on both sides of a character, so that a space at an end is not what is tested
 

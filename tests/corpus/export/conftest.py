@@ -49,7 +49,10 @@ def make_build(root: Path, dtype: str = "uint16", documents: int = 60, seed: int
                     if own == split:
                         writer.write(name, source, np.array(tokens, dtype=np.uint32))
         layout.documents.mkdir(parents=True, exist_ok=True)
-        values = [{"id": row[0], "source": row[1], "text": row[3], "uri": f"{row[0]}.txt"} for _, row in rows]
+        values = [
+            {"id": row[0], "source": row[1], "text": row[3], "uri": f"{row[0]}.txt", "measurements": [], "metadata": []}
+            for _, row in rows
+        ]
         pq.write_table(pa.Table.from_pylist(values, text_schema()), layout.documents / f"{part:05}.parquet")
     for split in held:
         index_shards(layout.shards / split)
