@@ -146,7 +146,7 @@ def _digest(text: str) -> str:
 
 
 def _docline(name: str) -> str:
-    """The first line of a built-in rule's description; a domain's own rules are not loaded wherever an audit is made."""
+    """The first line of a built-in rule's description; a domain's own rules are not loaded wherever audits are made."""
     import pipelines.quality  # noqa: F401 - registers the rules
     from registry.names import rule
 
