@@ -117,6 +117,8 @@ def _columns(draw: Any, here: Any, ids: list[str], fates: Any, source: Any, toke
         "similarity": pa.array(
             np.where(duplicate, np.where(near, 0.8 + 0.2 * draw.random(count), 1.0), np.nan), from_pandas=True
         ),
+        "linked_to": [ids[0] if d else "" for d in duplicate],
+        "linked_similarity": pa.array(np.where(duplicate, 1.0, np.nan), from_pandas=True),
         "error": ["broken: drawn" if f else "" for f in failed],
         "chars": np.array([len(text) for text in texts]) * ~failed,
         "words": np.full(count, 24) * ~failed,

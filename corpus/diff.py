@@ -177,7 +177,7 @@ def _described(opened: OpenedBuild) -> dict[str, Any]:
         "recipe": recipe,
         "profiles": profiles,
         "versions": {"corpus-foundry": manifest.version, **manifest.libraries},
-        "tokenizer": manifest.tokenizer,
+        "tokenizer": {key: value for key, value in manifest.tokenizer.items() if not isinstance(value, Mapping)},
     }
 
 

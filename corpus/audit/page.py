@@ -146,11 +146,14 @@ def _digest(text: str) -> str:
 
 
 def _docline(name: str) -> str:
-    """The first line of a rule's own description, if the rule is known here."""
+    """The first line of a built-in rule's description; a domain's own rules are not loaded wherever audits are made."""
     import pipelines.quality  # noqa: F401 - registers the rules
     from registry.names import rule
 
-    return (rule.get(name).__doc__ or "").strip().splitlines()[0] if name in rule else ""
+    function = rule.get(name) if name in rule else None
+    if function is None or not function.__module__.startswith("pipelines."):
+        return ""
+    return (function.__doc__ or "").strip().splitlines()[0]
 
 
 def why(row: Mapping[str, Any], words: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from corpus.audit.changes import Change, changes
 from registry.errors import CorpusError
@@ -143,7 +143,7 @@ class Originals:
         """What the recipe's blocks did, until one refused the document."""
         from registry.document import Metadata, make_document
 
-        metadata = Metadata(**{name: row[name] for name in Metadata.__annotations__})
+        metadata = cast("Metadata", {name: row[name] for name in Metadata.__annotations__})
         document = make_document(text, metadata)
         for block in self._plan.blocks():
             before = document.text

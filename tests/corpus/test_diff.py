@@ -26,20 +26,16 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     pages = sorted((SAMPLE / "news").glob("*.html"))
     for path in pages[:4]:
         shutil.copy(path, folder / "files")
-    (folder / "files" / "note.txt").write_text(
-        "監査法人は、財務諸表が適正であると意見を表明した。" * 12, encoding="utf-8"
-    )
+    note = (SAMPLE / "textbooks" / "js-primer" / "source_basic_math_README.md").read_text(encoding="utf-8")
+    (folder / "files" / "note.txt").write_text(note, encoding="utf-8")
     (folder / "recipe.yaml").write_text(
         "name: own\nsources: [{name: files, path: files, kind: news, licence: CC-BY-4.0}]\n"
-        f"refine: {{profiles: {{news: {{repeated_sentences: null, repeated_words: null, compression_ratio: null, distinct_words: null}}}}}}\n"
         f"tokenize: {{tokenizer: {TOKENIZER}}}\n"
     )
     one = build(folder, "one")
     (folder / "files" / pages[0].name).unlink()
     shutil.copy(pages[4], folder / "files")
-    (folder / "files" / "note.txt").write_text(
-        "監査法人は、財務諸表が適正でないと意見を表明した。" * 12, encoding="utf-8"
-    )
+    (folder / "files" / "note.txt").write_text(note.replace("関数", "函数"), encoding="utf-8")
     return one, build(folder, "two", "--set", "refine.profiles.news.characters.at_least=600")
 
 
@@ -65,7 +61,7 @@ def test_what_moved_is_told_with_what_decided(found: Difference, builds: tuple[P
 
 def test_a_changed_text_is_shown_by_its_words(builds: tuple[Path, Path], found: Difference, tmp_path: Path) -> None:
     shown = {e.place: e.changes for examples in found.examples.values() for e in examples}
-    assert any(sign == "+" and "な" in text for sign, text in shown["files/note.txt"])
+    assert ("+", "函数") in shown["files/note.txt"]
 
 
 def test_settings_that_differ_are_told_and_no_others(found: Difference) -> None:
