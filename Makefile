@@ -1,5 +1,6 @@
 # make demo and make test each need a Debian machine with Python 3.11 and pip, and nothing else.
 PYTHON ?= python3.11
+EXTRAS ?= dev
 BIN := .venv/bin
 
 .PHONY: demo test test-all check docs bench clean
@@ -9,7 +10,7 @@ BIN := .venv/bin
 .venv/ready: pyproject.toml constraints.txt
 	test -x $(BIN)/pip || $(PYTHON) -m venv .venv 2>/dev/null || \
 	{ $(PYTHON) -m venv --without-pip .venv && $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRAS)]'
 	touch $@
 
 demo: .venv/ready
