@@ -15,7 +15,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch.distributed.checkpoint import state_dict as dcp
@@ -118,12 +118,17 @@ def prepare(config: Train, folder: Path, out: Path, processes: Processes) -> Run
     wrapped = processes.wrap(model, config.parallel, bf16=config.precision == "bf16")
     run = Run(
         config, out, processes, stream, _examples(config, folder, tokens), _validation(config, builds), tokens, model,
-        torch.compile(wrapped) if config.compile else wrapped, _optimizer(config, model), targets,
+        _compiled(wrapped) if config.compile else wrapped, _optimizer(config, model), targets,
     )  # fmt: skip
     run.state.stream = stream.fingerprint
     if before:
         _resume(run, before[-1])
     return run
+
+
+def _compiled(model: Module) -> Module:
+    compiled: Any = torch.compile(model)
+    return cast("Module", compiled)
 
 
 def _load(config: Train, folder: Path, before: list[Path]) -> Module:
@@ -193,7 +198,7 @@ def _resume(run: Run, checkpoint: Path) -> None:
         run.state = State(**state)
     except TypeError:
         raise RecordError(f"{checkpoint / 'state.json'} is of another version") from None
-    moments: dict[str, dict[str, Tensor]] = {}
+    moments: dict[str, Any] = {}
     for key, tensor in read_moments(checkpoint).items():
         name, _, kind = key.rpartition("/")
         moments.setdefault(name, {})[kind] = tensor
@@ -254,7 +259,7 @@ def _step(run: Run) -> dict[str, Any]:
         with _together(run, last=last), _precision(run):
             loss = loss_sum(run.wrapped, *micro)
             nats += loss.detach()
-            (loss * (share * world / max(1.0, count))).backward()
+            (loss * (share * world / max(1.0, count))).backward()  # type: ignore[no-untyped-call]
     facts: dict[str, Any] = {}
     if run.examples is not None:
         facts["examples_loss"] = _learn_examples(run, run.examples, 1 - share)
@@ -293,7 +298,7 @@ def _together(run: Run, *, last: bool) -> Any:
     if isinstance(run.wrapped, DistributedDataParallel) and not last:
         return run.wrapped.no_sync()
     if hasattr(run.wrapped, "set_requires_gradient_sync"):
-        run.wrapped.set_requires_gradient_sync(last)
+        cast("Any", run.wrapped).set_requires_gradient_sync(last)
     return nullcontext()
 
 
@@ -324,7 +329,7 @@ def _is_bad(run: Run, loss: float, norm: float) -> bool:
     state.skipped_in_a_row += 1
     if state.skipped_in_a_row >= guard.abort:
         raise StageError(
-            f"step {state.step}: the {state.skipped_in_a_row}th bad step in a row (loss {loss:.4g}, gradient {norm:.4g});"
+            f"step {state.step}: {state.skipped_in_a_row} bad steps in a row (loss {loss:.4g}, gradient {norm:.4g});"
             " lower the learning rate, and go on from the last checkpoint"
         )
     return True
@@ -356,7 +361,7 @@ def _save(run: Run, saver: Saver) -> None:
 def _weights(run: Run) -> dict[str, Tensor]:
     if run.config.lora:
         return {n: _whole(t.detach()).cpu().clone() for n, t in lora.adapter_tensors(run.plain).items()}
-    state = dcp.get_model_state_dict(run.plain, options=_WHOLE)
+    state: dict[str, Any] = dcp.get_model_state_dict(run.plain, options=_WHOLE)
     return {name: tensor.clone() for name, tensor in state.items()}
 
 
