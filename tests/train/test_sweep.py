@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from train.merge.sweep import _Trials  # noqa: E402
+from train.merge.sweep import _Trials
 
 AXIS = [i / 10 for i in range(11)]
 
