@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 EXTRAS ?= dev
 BIN := .venv/bin
 
-.PHONY: demo test test-all check docs bench clean
+.PHONY: demo test test-all check docs bench paper clean
 
 # Made again when what is installed should change. Debian keeps what `venv` needs to bring pip along in a package of its
 # own; where that is missing, the pip that is there installs itself.
@@ -37,6 +37,8 @@ docs: .venv/ready
 
 bench: .venv/ready
 	$(BIN)/python benchmarks/build.py
+
+paper: .venv/ready ; $(BIN)/python -m pip install --quiet --constraint constraints.txt '.[train]' && $(BIN)/python -m train.miniature.experiment
 
 clean:
 	rm -rf .venv builds dist

@@ -19,10 +19,14 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # not this folder, whose train.py is not our package
+for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ[_threads] = "1"  # before numpy: threads that wait would count as work
 
-from train.merge.lora import reduced
-from train.merge.tensors import Checkpoint, write
+import numpy as np  # noqa: E402
+
+from train.merge.lora import reduced  # noqa: E402
+from train.merge.tensors import Checkpoint, write  # noqa: E402
 
 WEIGHTS = {"inst": 1.0, "fin": 0.5}
 _MERGEKIT = """
@@ -50,12 +54,19 @@ print(time.process_time() - begun)
 def shapes(layers: int, hidden: int, vocabulary: int, architecture: str) -> dict[str, tuple[int, ...]]:
     wide = 8 * hidden // 3 // 64 * 64
     if architecture == "gpt_neox":
-        found: dict[str, tuple[int, ...]] = {"gpt_neox.embed_in.weight": (vocabulary, hidden), "embed_out.weight": (vocabulary, hidden)}
+        found: dict[str, tuple[int, ...]] = {
+            "gpt_neox.embed_in.weight": (vocabulary, hidden),
+            "embed_out.weight": (vocabulary, hidden),
+        }
         for i in range(layers):
             found[f"gpt_neox.layers.{i}.attention.query_key_value.weight"] = (3 * hidden, hidden)
             found[f"gpt_neox.layers.{i}.mlp.dense_h_to_4h.weight"] = (4 * hidden, hidden)
         return found
-    found = {"model.embed_tokens.weight": (vocabulary, hidden), "lm_head.weight": (vocabulary, hidden), "model.norm.weight": (hidden,)}
+    found = {
+        "model.embed_tokens.weight": (vocabulary, hidden),
+        "lm_head.weight": (vocabulary, hidden),
+        "model.norm.weight": (hidden,),
+    }
     for i in range(layers):
         layer = f"model.layers.{i}."
         found |= {f"{layer}self_attn.{n}_proj.weight": (hidden, hidden) for n in "qkvo"}
@@ -79,7 +90,8 @@ def make(folder: Path, seed: int, layers: int, hidden: int, vocabulary: int, arc
 
     write(folder / "model.safetensors", {n: ("BF16", s) for n, s in every.items()}, data())
     config = {
-        "architectures": ["LlamaForCausalLM"], "model_type": architecture, "hidden_size": hidden, "num_attention_heads": 12,
+        "architectures": ["LlamaForCausalLM"], "model_type": architecture, "hidden_size": hidden,
+        "num_attention_heads": 12,
         "intermediate_size": 8 * hidden // 3 // 64 * 64, "num_hidden_layers": layers, "vocab_size": vocabulary,
         "num_key_value_heads": 12, "tie_word_embeddings": False, "dtype": "bfloat16", "max_position_embeddings": 2048,
     }  # fmt: skip
@@ -88,8 +100,10 @@ def make(folder: Path, seed: int, layers: int, hidden: int, vocabulary: int, arc
 
 def measured(command: list[str]) -> tuple[float, float, float, str]:
     """CPU seconds of a command, those of the merge inside it, its peak memory in MB, and why it failed, if it did."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as started:
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as started:
         out, errors = started.communicate()
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     if started.returncode:
@@ -99,18 +113,19 @@ def measured(command: list[str]) -> tuple[float, float, float, str]:
 
 def alone(command: list[str]) -> tuple[float, float, float, str]:
     """`measured` in a process of its own, so that peak memory is of this command alone."""
-    script = "import json, sys; sys.path[:0] = sys.argv[1:3]; from merge import measured; print(json.dumps(measured(sys.argv[3:])))"
-    here = Path(__file__).resolve().parent
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(here), str(here.parent), *command], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, __file__, "--measure", *command], capture_output=True, text=True, check=True)
     cpu, inside, peak, why = json.loads(done.stdout.splitlines()[-1])
     return cpu, inside, peak, why
 
 
 def commands(place: Path, method: str, mergekit: str | None) -> dict[str, list[str]]:
     """The two commands for one method."""
-    ours = {"base": "base", "method": method, "models": [{"model": n, "weight": w} for n, w in WEIGHTS.items()], "out": "o"}
+    ours = {
+        "base": "base",
+        "method": method,
+        "models": [{"model": n, "weight": w} for n, w in WEIGHTS.items()],
+        "out": "o",
+    }
     (place / f"{method}.yaml").write_text(json.dumps(ours))
     models = [{"model": str(place / n), "parameters": {"weight": w, "density": 0.5}} for n, w in WEIGHTS.items()]
     theirs = {"merge_method": method, "base_model": str(place / "base"), "models": models, "dtype": "bfloat16"}
@@ -167,7 +182,9 @@ def lora_ratio(size: int, rank: int, rounds: int) -> tuple[float | None, float]:
         print(f"lora_ratio_peft is null: {missing}")
         return None, error
     torch.set_num_threads(1)
-    model = get_peft_model(torch.nn.Sequential(torch.nn.Linear(size, size)), LoraConfig(r=rank, target_modules=["0"]), "one")
+    model = get_peft_model(
+        torch.nn.Sequential(torch.nn.Linear(size, size)), LoraConfig(r=rank, target_modules=["0"]), "one"
+    )
     model.add_adapter("two", LoraConfig(r=rank, target_modules=["0"]))
     for name, parameter in model.named_parameters():
         if "lora_" in name:
@@ -182,7 +199,9 @@ def lora_ratio(size: int, rank: int, rounds: int) -> tuple[float | None, float]:
 
 def main() -> None:
     quick = "--quick" in sys.argv
-    mergekit = sys.argv[sys.argv.index("--mergekit") + 1] if "--mergekit" in sys.argv else os.environ.get("MERGEKIT_PYTHON")
+    mergekit = (
+        sys.argv[sys.argv.index("--mergekit") + 1] if "--mergekit" in sys.argv else os.environ.get("MERGEKIT_PYTHON")
+    )
     if not mergekit:
         print("no --mergekit PYTHON (an interpreter with mergekit): its keys are null")
     result: dict[str, float | None] = {}
@@ -212,4 +231,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["--measure"]:
+        print(json.dumps(measured(sys.argv[2:])))
+    else:
+        main()

@@ -89,7 +89,9 @@ class Saver:
             try:
                 pending.result()
             except Exception as error:  # noqa: BLE001 - the Rust library raises its own for a full disk
-                raise StageError(f"a checkpoint could not be written to {self._run}: {error}; the last one stays") from None
+                raise StageError(
+                    f"a checkpoint could not be written to {self._run}: {error}; the last one stays"
+                ) from None
 
     def _write(self, write_model: Callable[[Path], None], moments: dict[str, Tensor], state: dict[str, Any]) -> None:
         from safetensors.torch import save_file

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
     from train.config import Evaluate
+    from train.examples import Example
 
 
 def evaluate(config: Evaluate, folder: Path, out: Path) -> dict[str, Any]:
@@ -54,7 +55,7 @@ def evaluate(config: Evaluate, folder: Path, out: Path) -> dict[str, Any]:
 def _measure(
     config: Evaluate, folder: Path, model: Module, tokens: Tokens
 ) -> tuple[dict[str, Any], dict[str, list[float]]]:
-    """The numbers of one model, and its items for comparisons: 1 for a right choice, minus bits per byte of a document."""
+    """The numbers of one model, and its items for comparisons: right choices, and documents' bits per byte negated."""
     found: dict[str, Any] = {"bits_per_byte": {}, "accuracy": {}}
     items: dict[str, list[float]] = {}
     for name, build in config.shards.items():
@@ -70,13 +71,17 @@ def _measure(
             right = answer(model, examples, encoder)
             found["accuracy"][f"{task.name}/{version}"] = {
                 **_told(right.right), "normalized": right.right_norm.mean,
-                **{kind: _told(Score([r for r, e in zip(right.right.items, examples, strict=True) if is_numeric(e) is numeric]))
-                   for kind, numeric in (("numeric", True), ("other", False))},
+                "numeric": _told(_some(right.right, examples, numeric=True)),
+                "other": _told(_some(right.right, examples, numeric=False)),
             }  # fmt: skip
             versions.append(right.right.items)
         items[task.name] = [sum(row) / len(row) for row in zip(*versions, strict=True)]
         found["accuracy"][task.name] = _told(Score(items[task.name]))
     return found, items
+
+
+def _some(score: Score, examples: list[Example], *, numeric: bool) -> Score:
+    return Score([item for item, e in zip(score.items, examples, strict=True) if is_numeric(e) is numeric])
 
 
 def _told(score: Score) -> dict[str, float | int | None]:

@@ -48,7 +48,7 @@ def read_examples(path: Path) -> list[Example]:
             row = json.loads(line)
             example = Example(str(row["prompt"]), tuple(map(str, row["options"])), int(row["answer"]))
             if not 0 <= example.answer < len(example.options):
-                raise ValueError("answer is not the number of an option")
+                raise ValueError("answer is not the number of an option")  # noqa: TRY301 - told with file and line
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(f"{path}:{number}: not prompt, options and answer: {error}") from None
         found.append(example)
@@ -127,6 +127,6 @@ class ExampleStream:
         found = scores(logits, targets)
         if not self._contrast:
             return -found.sum() / (targets != IGNORED).sum().clamp(min=1)
-        groups = found.split([len(example.options) for example in chosen])
+        groups = torch.split(found, [len(example.options) for example in chosen])
         each = [group.log_softmax(0)[example.answer] for group, example in zip(groups, chosen, strict=True)]
         return -torch.stack(each).mean()

@@ -18,7 +18,9 @@ import yaml
 from registry.errors import UsageError, nearest
 from train.examples import Example, read_examples
 
-VERSIONS: dict[str, dict[str, str]] = yaml.safe_load((Path(__file__).parent / "prompts.yaml").read_text(encoding="utf-8"))
+VERSIONS: dict[str, dict[str, str]] = yaml.safe_load(
+    (Path(__file__).parent / "prompts.yaml").read_text(encoding="utf-8")
+)
 _FIGURE = re.compile(r"[0-9０-９]")
 
 
@@ -46,10 +48,14 @@ def _example(question: dict[str, Any], version: str) -> Example:
     told = VERSIONS[version]
     choices = [choice["text"] for choice in question["choices"]]
     context = f"\n{question['context']}" if question.get("context") else ""
-    environment = SandboxedEnvironment(keep_trailing_newline=True, autoescape=False)  # noqa: S701 - prompts, not HTML
+    environment = SandboxedEnvironment(keep_trailing_newline=True, autoescape=False)
     prompt = environment.from_string(told["text"]).render(q=question["question"] + context, choices=choices)
     numbers = [choice["id"] for choice in question["choices"]]
-    options = {"letters": [chr(65 + i) for i in range(len(choices))], "texts": choices, "numbers": list(map(str, numbers))}
+    options = {
+        "letters": [chr(65 + i) for i in range(len(choices))],
+        "texts": choices,
+        "numbers": list(map(str, numbers)),
+    }
     return Example(prompt, tuple(options[told["options"]]), numbers.index(question["answer"]))
 
 

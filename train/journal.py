@@ -1,4 +1,4 @@
-"""What a run tells: a line of progress, one JSON object per step in `log.jsonl`, and TensorBoard events if asked for."""
+"""What a run tells: a line of progress, a JSON object per step in `log.jsonl`, and TensorBoard events if asked for."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def peak_flops(device: torch.device) -> float | None:
 
 
 def flops_per_token(model: Module, length: int) -> float:
-    """Of a forward and a backward pass: 6 per weight of a matrix product, and attention over half a sequence on average.
+    """Of a forward and a backward pass: 6 per weight of a matrix product, and attention over half a sequence.
 
     The convention of PaLM, 2204.02311: recomputed activations do not count, and neither does what documents shorter
     than the sequence save in attention.
@@ -36,7 +36,7 @@ def flops_per_token(model: Module, length: int) -> float:
     inner = sum(p.numel() for p in model.parameters() if p.ndim >= 2)
     if not config.tie_word_embeddings:
         inner -= config.vocab_size * config.hidden_size
-    return 6 * inner + 6 * config.num_hidden_layers * config.hidden_size * length
+    return float(6 * inner + 6 * config.num_hidden_layers * config.hidden_size * length)
 
 
 class Journal:
@@ -49,7 +49,9 @@ class Journal:
         peak: FLOP/s of all devices together, if known.
     """
 
-    def __init__(self, run: Path, *, step: int, steps: int, flops: float, peak: float | None, tensorboard: bool) -> None:
+    def __init__(
+        self, run: Path, *, step: int, steps: int, flops: float, peak: float | None, tensorboard: bool
+    ) -> None:
         self._steps, self._flops, self._peak = steps, flops, peak
         self._path = run / "log.jsonl"
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -105,4 +107,4 @@ def _board(run: Path) -> Any:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         raise UsageError("tensorboard: true needs the package: pip install tensorboard") from None
-    return SummaryWriter(run / "tensorboard")  # type: ignore[no-untyped-call]
+    return SummaryWriter(run / "tensorboard")

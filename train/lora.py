@@ -32,8 +32,8 @@ class LoraLinear(nn.Module):
         super().__init__()
         self.base = base
         self.scale = alpha / rank
-        self.lora_A = nn.Parameter(torch.empty(rank, base.in_features, device=base.weight.device))  # noqa: N815 - PEFT's
-        self.lora_B = nn.Parameter(torch.zeros(base.out_features, rank, device=base.weight.device))  # noqa: N815
+        self.lora_A = nn.Parameter(torch.empty(rank, base.in_features, device=base.weight.device))
+        self.lora_B = nn.Parameter(torch.zeros(base.out_features, rank, device=base.weight.device))
         nn.init.kaiming_uniform_(self.lora_A, a=math.sqrt(5))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -66,7 +66,7 @@ def add_adapters(model: nn.Module, options: Lora, *, seed: int) -> list[str]:
 
 def adapter_tensors(model: nn.Module) -> dict[str, Tensor]:
     """The adapters' tensors by their names in PEFT's files."""
-    found = {}
+    found: dict[str, Tensor] = {}
     for name, module in model.named_modules():
         if isinstance(module, LoraLinear):
             found[f"{PREFIX}{name}.lora_A.weight"] = module.lora_A

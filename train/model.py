@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     Logits = Callable[[Module, Tensor, Tensor], Tensor]
 
-logging.disable_progress_bar()
-logging.set_verbosity_error()
+logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 _LEAKAGE_LIMIT = 1e-3  # of the largest logit; float32 noise is 1e-6, a dropped mask 0.1
 
 
@@ -48,7 +48,7 @@ def load_model(folder: Path, *, seed: int | None = None) -> Module:
         else:
             torch.manual_seed(seed)
             config = AutoConfig.from_pretrained(folder, local_files_only=True)
-            model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+            model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, json.JSONDecodeError) as error:
         raise UsageError(f"{folder} cannot be loaded: {str(error).splitlines()[0]}") from None
     return model

@@ -1,7 +1,7 @@
 """Numeric-choice questions from a corpus: a figure is cut out of a sentence or table row, and must be told from others.
 
 What NumLLM (2405.00566) calls numeric-sensitive choice tuning; how its authors built their questions is not published,
-so this is our own construction. A figure is a value with its sign (△, ▲, -) and unit (円, 千円, 百万円, 億円, %, 年, ...).
+so this is our own construction. A figure is a value with its sign (△, ▲, -) and unit (円, 千円, 億円, %, 年, ...).
 Each wrong option makes one mistake that people and models make: a digit, the scale, the sign, the neighbouring year, or
 another figure of the same document. Every question says which document it is from, and where.
 """
@@ -46,7 +46,9 @@ class Question:
         return json.dumps(asdict(self), ensure_ascii=False)
 
 
-def _written(match: re.Match[str], *, sign: str | None = None, digits: str | None = None, unit: str | None = None) -> str:
+def _written(
+    match: re.Match[str], *, sign: str | None = None, digits: str | None = None, unit: str | None = None
+) -> str:
     groups = match.groupdict()
     parts = (groups["sign"] if sign is None else sign, digits or groups["digits"], unit or groups.get("unit") or "")
     return "".join(parts)

@@ -66,7 +66,8 @@ class Processes:
         layers = max((m for m in model.modules() if isinstance(m, torch.nn.ModuleList)), key=len)
         for layer in layers:
             fully_shard(layer, mesh=mesh, mp_policy=policy)
-        return fully_shard(model, mesh=mesh, mp_policy=policy)
+        fully_shard(model, mesh=mesh, mp_policy=policy)
+        return model
 
     def leave(self) -> None:
         """End the process group."""

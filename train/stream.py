@@ -105,7 +105,7 @@ class Stream:
             self._readers[source].fill(place, result.input_ids[row], result.positions[row], result.targets[row])
         if (largest := int(result.input_ids.max())) >= self._vocabulary:
             raise RecordError(
-                f"the shards have token {largest}, the model {self._vocabulary} tokens: they were made for another model"
+                f"the shards have token {largest}, the model {self._vocabulary} tokens: they were made for another one"
             )
         return result
 
@@ -170,4 +170,5 @@ def _shares(weights: NDArray[np.float64]) -> Int64:
     for source in np.argsort(counts - exact, kind="stable")[: max(0, BLOCK - int(counts.sum()))]:
         counts[source] += 1
     counts[np.argmax(counts)] -= int(counts.sum()) - BLOCK  # where many sources were raised to one
-    return counts
+    result: Int64 = counts
+    return result

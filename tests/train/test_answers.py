@@ -36,7 +36,10 @@ def judged(tmp_path, build):
 
 def random_examples(count, seed=0):
     rng = np.random.default_rng(seed)
-    return [Example("".join(rng.choice(WORDS, 4)), tuple(rng.choice(WORDS, 4, replace=False)), int(rng.integers(4))) for _ in range(count)]
+    return [
+        Example("".join(rng.choice(WORDS, 4)), tuple(rng.choice(WORDS, 4, replace=False)), int(rng.integers(4)))
+        for _ in range(count)
+    ]
 
 
 def test_a_random_model_is_at_chance(judged):
@@ -112,11 +115,13 @@ def test_the_harness_layout_comes_in_every_version(tmp_path):
     assert set(read) == set(VERSIONS)
     assert read["default"][0].options == ("A", "B")
     assert read["default"][0].prompt.endswith("【選択肢】\nA: 増える\nB: 減る\n\n【答え】\n")
-    assert read["0.1"][0] == Example("[問題]:利上げで債券価格は?\n[選択肢]:[増える, 減る]\n[答え]:", ("増える", "減る"), 1)
-    with pytest.raises(UsageError, match="did you mean 0.1"):
+    assert read["0.1"][0] == Example(
+        "[問題]:利上げで債券価格は?\n[選択肢]:[増える, 減る]\n[答え]:", ("増える", "減る"), 1
+    )
+    with pytest.raises(UsageError, match=r"did you mean 0\.1"):
         read_task(tmp_path / "data.json", ["0.11"])
     (tmp_path / "data.json").write_text("{}")
-    with pytest.raises(UsageError, match="no data.json"):
+    with pytest.raises(UsageError, match=r"no data\.json"):
         read_task(tmp_path / "data.json", [])
 
 

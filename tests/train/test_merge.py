@@ -114,8 +114,9 @@ def test_weights_of_one_give_the_model_itself(models):
 
 
 def test_dare_keeps_the_mean_and_drops_the_share(models):
-    made, base, inst = run(models, "dare_linear", (1.0, 0.0), options={"density": 0.25}), *(
-        read(models / n) for n in ("base", "inst")
+    made, base, inst = (
+        run(models, "dare_linear", (1.0, 0.0), options={"density": 0.25}),
+        *(read(models / n) for n in ("base", "inst")),
     )
     name = "model.layers.0.w.weight"
     delta, full = made[name] - base[name], inst[name] - base[name]
@@ -183,7 +184,7 @@ def test_models_that_do_not_belong_together_are_refused(models):
     run(models, tokenizer="fin")  # said on purpose
     shutil.rmtree(models / "fin")
     write_model(models / "fin", {"w": np.zeros((3, 3))}, shapes={"w": (3, 3)})
-    with pytest.raises(UsageError, match="has the tensor model.embed.weight"):
+    with pytest.raises(UsageError, match=r"has the tensor model\.embed\.weight"):
         run(models)
     assert not [p for p in models.iterdir() if p.name.endswith(".tmp")]
 

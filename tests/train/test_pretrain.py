@@ -47,9 +47,7 @@ def test_a_packed_document_is_as_if_alone_and_a_dropped_mask_is_seen(tmp_path, a
     assert model.leakage(made) < 1e-5
 
     def with_mask_of_ones(made, ids, positions):
-        return made(
-            input_ids=ids, position_ids=positions, attention_mask=torch.ones_like(ids), use_cache=False
-        ).logits
+        return made(input_ids=ids, position_ids=positions, attention_mask=torch.ones_like(ids), use_cache=False).logits
 
     assert model.leakage(made, call=with_mask_of_ones) > 0.01
 
@@ -119,7 +117,9 @@ def test_a_run_goes_on_with_two_processes(workplace, parallel):
         str(Path(sys.executable).with_name("corpus")), "train", str(workplace / "train.yaml"),
         "--set", f"parallel={parallel}",
     ]  # fmt: skip
-    done = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
+    done = subprocess.run(
+        command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     if parallel == "ddp":
         assert losses(workplace) == losses(workplace, "unbroken")
@@ -141,7 +141,7 @@ def test_bad_steps_change_nothing_are_counted_and_end_the_run(workplace, monkeyp
     assert rows[3]["tokens"] == rows[2]["tokens"]
     assert rows[-1]["loss"] < rows[2]["loss"]
     monkeypatch.setattr(pretrain, "loss_sum", poisoned(range(4, 1000)))
-    with pytest.raises(StageError, match="the 2th bad step in a row"):
+    with pytest.raises(StageError, match="2 bad steps in a row"):
         run(workplace, "guard.abort=2", name="many")
     assert checkpoint.checkpoints(workplace / "many")[-1].name == "step-00000003"
 
@@ -193,7 +193,7 @@ def test_another_tokenizer_vocabulary_or_data_is_one_clear_error(workplace, tmp_
     with pytest.raises(UsageError, match="was begun with other data"):
         run(workplace, f"data.sources.0.shards={other}")
     make_model(workplace / "small", vocab_size=100)
-    with pytest.raises(RecordError, match="made for another model"):
+    with pytest.raises(RecordError, match="made for another one"):
         run(workplace, f"model={workplace / 'small'}", name="small_run")
 
 

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
     from train.merge.tensors import Checkpoint
 
-BUFFERS = (".attention.bias", ".attention.masked_bias", ".rotary_emb.inv_freq")  # old files hold them; they are made anew
+BUFFERS = (
+    ".attention.bias",
+    ".attention.masked_bias",
+    ".rotary_emb.inv_freq",
+)  # old files hold them; they are made anew
 _SHARED = ("model_type", "vocab_size", "tie_word_embeddings")
 
 

@@ -2,8 +2,8 @@
 
 A method gets a `Stack`, the same tensor of all models, and yields the merged values as float32 in chunks; its
 keyword-only parameters are its options in a configuration. Chunks of 32,768 values stay in a core's cache, in buffers
-that are used again, so arithmetic costs 0.1-0.3 ns a value and memory does not grow with the tensors. What a method must
-know of a whole tensor (norms, thresholds) it gathers in an earlier pass.
+that are used again, so arithmetic costs 0.1-0.3 ns a value and memory does not grow with the tensors. What a method
+must know of a whole tensor (norms, thresholds) it gathers in an earlier pass.
 
 In the formulas: b is the base, m the models, w their weights, d = m - b their task vectors.
 """
@@ -85,12 +85,17 @@ class Stack:
         brackets = self._brackets(ranks)
         found = self._gather(brackets)
         missed = [
-            [(0.0, math.inf) if not 0 < rank - above <= inside.size else bracket for rank, bracket, (above, inside) in row]
+            [
+                (0.0, math.inf) if not 0 < rank - above <= inside.size else bracket
+                for rank, bracket, (above, inside) in row
+            ]
             for row in ([*zip(ranks, b, f, strict=True)] for b, f in zip(brackets, found, strict=True))
         ]
         if missed != brackets:
             found = self._gather(missed)
-        return [[_largest(inside, rank - above) for rank, (above, inside) in zip(ranks, row, strict=True)] for row in found]
+        return [
+            [_largest(inside, rank - above) for rank, (above, inside) in zip(ranks, row, strict=True)] for row in found
+        ]
 
     def _brackets(self, ranks: Sequence[int]) -> list[list[tuple[float, float]]]:
         """For each model and rank, bounds that its threshold most likely lies between."""
@@ -169,7 +174,7 @@ def _share(name: str, value: float) -> float:
 
 @method
 def linear(stack: Stack, *, normalize: bool = True) -> Iterator[Float32]:
-    """Weighted mean of the models: sum of w m, over the sum of w unless normalize is off. Wortsman et al., 2203.05482."""
+    """Weighted mean of the models: sum of w m, over the sum of w unless normalize is off. 2203.05482."""
     total = sum(stack.weights) if normalize else 1.0
     if not total:
         raise UsageError("the weights sum to 0, so they have no mean")
@@ -181,7 +186,7 @@ def linear(stack: Stack, *, normalize: bool = True) -> Iterator[Float32]:
 
 @method
 def task_arithmetic(stack: Stack, *, scale: float = 1.0) -> Iterator[Float32]:
-    """b + scale sum of w d. Ilharco et al., 2212.04089; for finance models, 2409.19854.
+    """B + scale sum of w d. Ilharco et al., 2212.04089; for finance models, 2409.19854.
 
     Computed as (1 - scale sum of w) b + scale sum of w m, so a weight of 1 alone gives that model to the last bit.
     """
@@ -196,7 +201,7 @@ def task_arithmetic(stack: Stack, *, scale: float = 1.0) -> Iterator[Float32]:
 
 @method
 def ties(stack: Stack, *, density: float = 0.5, scale: float = 1.0) -> Iterator[Float32]:
-    """Of each d the largest, of these the ones whose sign has more weight, their weighted mean. Yadav et al., 2306.01708."""
+    """Of each d the largest, of these the ones whose sign has more weight, their weighted mean. 2306.01708."""
     if min(stack.weights) <= 0:
         raise UsageError("ties takes means, so its weights must be above 0")
     tops = [top for (top,) in stack.thresholds([_rank(stack, density)])]
@@ -208,7 +213,7 @@ def ties(stack: Stack, *, density: float = 0.5, scale: float = 1.0) -> Iterator[
 
 @method
 def dare_linear(stack: Stack, *, density: float = 0.5, scale: float = 1.0, seed: int = 0) -> Iterator[Float32]:
-    """b + scale sum of w d, each d dropped at random to `density` and divided by it. Yu et al., 2311.03099."""
+    """B + scale sum of w d, each d dropped at random to `density` and divided by it. Yu et al., 2311.03099."""
     for base, deltas in _dropped(stack, density, seed):
         for weight, delta in zip(stack.weights, deltas, strict=True):
             np.multiply(delta, np.float32(scale * weight), out=delta)
@@ -225,7 +230,7 @@ def dare_ties(stack: Stack, *, density: float = 0.5, scale: float = 1.0, seed: i
 
 @method
 def slerp(stack: Stack, *, t: float = 0.5) -> Iterator[Float32]:
-    """Along the arc from the first model to the second; along the line where they are all but parallel. Shoemake, 1985."""
+    """Along the arc from the first model to the second; along the line where they are nearly parallel."""
     if len(stack.weights) != 2:
         raise UsageError(f"slerp merges two models, not {len(stack.weights)}")
     gram = stack.gram(deltas=False)
@@ -243,7 +248,7 @@ def slerp(stack: Stack, *, t: float = 0.5) -> Iterator[Float32]:
 
 @method
 def breadcrumbs(stack: Stack, *, density: float = 0.9, top: float = 0.01, scale: float = 1.0) -> Iterator[Float32]:
-    """b + scale sum of w d, without the largest `top` of each d and the smallest beyond `density`. 2312.06795."""
+    """B + scale sum of w d, without the largest `top` of each d and the smallest beyond `density`. 2312.06795."""
     outliers = int(top * stack.count)
     ranks = [min(outliers + 1, stack.count), min(outliers + _rank(stack, density), stack.count)]
     limits = stack.thresholds(ranks)
@@ -258,7 +263,7 @@ def breadcrumbs(stack: Stack, *, density: float = 0.9, top: float = 0.01, scale:
 
 @method
 def model_stock(stack: Stack) -> Iterator[Float32]:
-    """b + t mean of d, t = n cos / (1 + (n - 1) cos) from the mean cosine of the n task vectors. Jang et al., 2403.19522."""
+    """Base + t mean of d, t = n cos / (1 + (n - 1) cos) by the mean cosine of the n task vectors. 2403.19522."""
     n = len(stack.weights)
     if n < 2:
         raise UsageError("model_stock needs two models or more: it goes by the angle between them")
@@ -294,7 +299,7 @@ def _dropped(stack: Stack, density: float, seed: int) -> Iterator[tuple[Float32,
 
 
 def _consensus(base: Float32, deltas: list[Float32], weights: list[float], scale: float, *, mean: bool) -> Float32:
-    """b + scale sum of the w d whose sign is that of the sum of all w d; over the sum of their w for the mean.
+    """B + scale sum of the w d whose sign is that of the sum of all w d; over the sum of their w for the mean.
 
     Flipped by the elected sign (one exclusive or), what agrees is positive, so a maximum with 0 selects it. Where the
     sum is 0, the positive ones are taken, as in the authors' code.

@@ -61,7 +61,9 @@ def table(config: Merge, folder: Path) -> str:
     lines = []
     for block, gram in grams(config, folder).items():
         norms = [math.sqrt(value) for value in np.diag(gram)]
-        lines.append(f"{block}: " + ", ".join(f"|{label}| {norm:.4g}" for label, norm in zip(labels, norms, strict=True)))
+        lines.append(
+            f"{block}: " + ", ".join(f"|{label}| {norm:.4g}" for label, norm in zip(labels, norms, strict=True))
+        )
         for i, one in enumerate(labels):
             for j in range(i + 1, len(labels)):
                 cosine = gram[i, j] / max(norms[i] * norms[j], 1e-30)

@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 
 NAMES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 CARRIED = ("config.json", "generation_config.json", "model.safetensors.index.json")
-TOKENIZER = ("tokenizer*.json", "tokenizer.model", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja",
-             "vocab.json", "merges.txt")  # fmt: skip
+TOKENIZER = (
+    "tokenizer*.json", "tokenizer.model", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja",
+    "vocab.json", "merges.txt",
+)  # fmt: skip
 
 
 def merge(config: Merge, folder: Path, out: Path) -> Path:
@@ -43,10 +45,7 @@ def merge(config: Merge, folder: Path, out: Path) -> Path:
         StageError: the result cannot be written; nothing of it stays.
     """
     with making(out) as made:
-        if config.adapters:
-            inputs = _merge_adapters(config, folder, made)
-        else:
-            inputs = _merge_models(config, folder, made)
+        inputs = (_merge_adapters if config.adapters else _merge_models)(config, folder, made)
         told = {"merge": config.model_dump(exclude={"sweep", "out"}, exclude_none=True), "inputs": inputs}
         write_json(made / "merge.json", told)
     return out

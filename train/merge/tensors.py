@@ -72,7 +72,7 @@ class Tensor:
             out[:] = raw
 
     def _into(self, start: int, out: NDArray[Any]) -> None:
-        if os.preadv(self.file, [out.view(np.uint8)], self.offset + start * out.itemsize) != out.nbytes:
+        if os.preadv(self.file, [out.data.cast("B")], self.offset + start * out.itemsize) != out.nbytes:
             raise RecordError("a checkpoint was cut off while it was read")
 
     def array(self) -> Float32:
@@ -112,12 +112,12 @@ class Checkpoint:
             size = os.fstat(file).st_size
             length = int.from_bytes(os.pread(file, 8, 0), "little")
             if length > min(size, _LARGEST_HEADER):
-                raise ValueError("its header is longer than the file")
+                raise ValueError("its header is longer than the file")  # noqa: TRY301 - told as all others below
             header = json.loads(os.pread(file, length, 8))
             staging = np.empty(CHUNK, dtype=np.uint16)
             entries = {n: _tensor(file, 8 + length, e, staging) for n, e in header.items() if n != "__metadata__"}
             if any(t.offset + t.count * SIZES[t.dtype] > size for t in entries.values()):
-                raise ValueError("it is cut off")
+                raise ValueError("it is cut off")  # noqa: TRY301
         except OSError as error:
             raise UsageError(f"{path} cannot be read: {error.strerror}") from None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -178,7 +178,9 @@ def write(path: Path, entries: Mapping[str, tuple[str, tuple[int, ...]]], data: 
     text += b" " * (-len(text) % 8)
     with path.open("wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
-        written = sum(file.write(piece if isinstance(piece, bytes) else memoryview(piece).cast("B")) for piece in data)
+        written = 0
+        for piece in data:
+            written += file.write(piece if isinstance(piece, bytes) else piece.data.cast("B"))
         if written != at:
             raise RecordError(f"{path}: {written} bytes of tensors came where {at} were to")
         file.flush()

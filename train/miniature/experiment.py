@@ -1,6 +1,6 @@
 """`make paper`: base, instruct, finance, merged and two-LoRA models from seeded texts, and the table.
 
-    python -m train.miniature.experiment [OUT] [--scale 1.0]
+    python -m train.miniature.experiment [OUT]
 
 Llama of 418,272 parameters (hidden 96, 2 layers, 4 heads, vocabulary 2,048, tied), sequences of 64, 8 in a step, on two
 CPU cores. What it shows in small: continual pretraining lowers the perplexity of finance text and forgets general text,
@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from registry.shards import Shards
+from train.answers import answer, generate
 from train.bits import bits_per_byte, documents
 from train.config import Train
-from train.answers import answer, generate
 from train.examples import Encoder, read_examples
 from train.merge.config import Merge
 from train.merge.run import merge
@@ -89,7 +89,7 @@ MODELS = {
 
 def _train_all(out: Path, scale: float) -> None:
     general, finance = [{"shards": "texts/general"}], [{"shards": "texts/finance"}]
-    mixed = [{"shards": "texts/finance", "weight": 3.0}, {"shards": "texts/general"}]
+    mixed: list[dict[str, Any]] = [{"shards": "texts/finance", "weight": 3.0}, {"shards": "texts/general"}]
     instructions = {"file": "instructions.jsonl", "weight": 0.67, "size": 16, "loss": "answer"}
     figures = {"file": "numeric.jsonl", "weight": 0.5, "size": 8, "loss": "choice"}
     _train(out, "base", "base0", 500 * scale, 4e-3, general, init=True)
@@ -168,14 +168,19 @@ def format_rate(model: Module, tokens: Tokens, kind: str, count: int) -> float:
 
 def table(rows: dict[str, Row], items: int) -> str:
     """Markdown."""
-    lines = ["| model | finance ppl | general ppl | form general | form finance | numeric |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| model | finance ppl | general ppl | form general | form finance | numeric |",
+        "|---|---|---|---|---|---|",
+    ]
     for name, r in rows.items():
         lines.append(
             f"| {name} | {r.finance:.1f} | {r.general:.1f} | {r.format_general:.2f} | {r.format_finance:.2f} |"
             f" {r.numeric:.2f} ± {r.numeric_error:.2f} |"
         )
     error = 100 * math.sqrt(0.25 / items)
-    return "\n".join([*lines, "", f"form: n={items} each, standard error up to {error:.0f} points; chance of numeric 0.25"])
+    return "\n".join(
+        [*lines, "", f"form: n={items} each, standard error up to {error:.0f} points; chance of numeric 0.25"]
+    )
 
 
 def verdicts(rows: dict[str, Row]) -> dict[str, bool]:
@@ -197,7 +202,11 @@ if __name__ == "__main__":
     place = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("builds/paper")
     found = main(place)
     claims = verdicts(found)
-    lines = [table(found, 100), "", *(f"- {'holds' if held else 'DOES NOT HOLD'}: {claim}" for claim, held in claims.items())]
+    lines = [
+        table(found, 100),
+        "",
+        *(f"- {'holds' if held else 'DOES NOT HOLD'}: {claim}" for claim, held in claims.items()),
+    ]
     (place / "table.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(lines))  # noqa: T201 - the table is what the command is for
     sys.exit(0 if all(claims.values()) else 1)

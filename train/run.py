@@ -1,0 +1,172 @@
+"""What a run is: a model, its data and its optimizer, checked against each other, and at which step they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch.distributed.checkpoint import state_dict as dcp
+
+from registry.errors import RecordError, UsageError
+from registry.shards import Shards
+from train import lora
+from train.checkpoint import checkpoints, read_moments, read_state
+from train.examples import Encoder, ExampleStream, read_examples
+from train.model import check_leakage, load_model
+from train.processes import Processes
+from train.schedule import schedule
+from train.stream import Source, Stream
+from train.tokens import Tokens, tokenizer_of
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+    from train.config import Train
+
+_EVERYWHERE = dcp.StateDictOptions(full_state_dict=True)
+
+
+@dataclass(slots=True)
+class State:
+    """All that a run is at beside weights and moments."""
+
+    step: int = 0
+    tokens: int = 0  # targets that were learnt from
+    skipped: int = 0
+    skipped_in_a_row: int = 0
+    usual_norm: float = 0.0  # running mean of the gradient's norm
+    stream: str = ""  # fingerprint
+
+    def as_json(self) -> dict[str, Any]:
+        """For `state.json`."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(slots=True)
+class Run:
+    """A run in one process: what it reads, what it trains, where it is."""
+
+    config: Train
+    out: Path
+    processes: Processes
+    stream: Stream
+    examples: ExampleStream | None
+    validation: dict[str, Shards]
+    tokens: Tokens
+    plain: Module  # the model itself
+    wrapped: Module  # as it is called: with gradients shared, compiled
+    optimizer: torch.optim.AdamW
+    targets: list[str]  # LoRA's
+    state: State = field(default_factory=State)
+    stop: bool = False
+
+
+def prepare(config: Train, folder: Path, out: Path, processes: Processes) -> Run:
+    """Load everything, check that it belongs together, and go to the last checkpoint."""
+    schedule.check(config.schedule, config.schedule_options)
+    micros = config.data.batch // config.data.micro
+    if micros % processes.world:
+        raise UsageError(f"{micros} micro-batches in a step cannot be shared by {processes.world} processes")
+    builds = [folder / source.shards for source in config.data.sources]
+    tokens = tokenizer_of(folder / config.model, builds)
+    before = checkpoints(out)
+    model = _load(config, folder, before)
+    targets = _adapt(config, model, before)
+    check_leakage(model.to(processes.device))
+    if config.recompute:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})  # type: ignore[operator]
+        model.enable_input_require_grads()  # type: ignore[operator]
+    stream = _stream(config, builds, model.get_input_embeddings().weight.shape[0])  # type: ignore[operator]
+    wrapped = processes.wrap(model, config.parallel, bf16=config.precision == "bf16")
+    run = Run(
+        config, out, processes, stream, _examples(config, folder, tokens), _validation(config, builds), tokens, model,
+        _compiled(wrapped) if config.compile else wrapped, _optimizer(config, model), targets,
+    )  # fmt: skip
+    run.state.stream = stream.fingerprint
+    if before:
+        _resume(run, before[-1])
+    return run
+
+
+def _compiled(model: Module) -> Module:
+    compiled: Any = torch.compile(model)
+    return cast("Module", compiled)
+
+
+def _load(config: Train, folder: Path, before: list[Path]) -> Module:
+    """The model: of the last checkpoint, or where the run begins."""
+    if before and not config.lora:
+        return load_model(before[-1])
+    return load_model(folder / config.model, seed=config.seed if config.init else None)
+
+
+def _adapt(config: Train, model: Module, before: list[Path]) -> list[str]:
+    if not config.lora:
+        return []
+    targets = lora.add_adapters(model, config.lora, seed=config.seed)
+    if before:
+        lora.load_adapter(before[-1], model)
+    return targets
+
+
+def _stream(config: Train, builds: list[Path], vocabulary: int) -> Stream:
+    data = config.data
+    sources = [
+        Source(Shards(build), each.weight, tuple(each.only)) for build, each in zip(builds, data.sources, strict=True)
+    ]
+    return Stream(sources, length=data.length, seed=config.seed, method=data.packing, vocabulary=vocabulary)
+
+
+def _examples(config: Train, folder: Path, tokens: Tokens) -> ExampleStream | None:
+    wanted = config.data.examples
+    if wanted is None:
+        return None
+    encoder = Encoder(tokens.tokenizer, begin=tokens.begin, end=tokens.end, length=config.data.length)
+    examples = read_examples(folder / wanted.file)
+    return ExampleStream(examples, encoder, contrast=wanted.loss == "choice", seed=config.seed)
+
+
+def _validation(config: Train, builds: list[Path]) -> dict[str, Shards]:
+    if not config.validation.every:
+        return {}
+    found = {str(build): Shards(build, split="validation") for build in dict.fromkeys(builds)}
+    if not any(len(shards) for shards in found.values()):
+        raise UsageError("validation was asked for, but the shards hold nothing out: set tokenize.validation and build")
+    return found
+
+
+def _optimizer(config: Train, model: Module) -> torch.optim.AdamW:
+    """AdamW; only matrices decay."""
+    options = config.optimizer
+    trained = [p for p in model.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.ndim >= 2], "weight_decay": options.weight_decay},
+        {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    betas = (options.betas[0], options.betas[1])
+    return torch.optim.AdamW(
+        [group for group in groups if group["params"]], lr=options.lr, betas=betas, eps=options.epsilon, fused=True
+    )
+
+
+def _resume(run: Run, checkpoint: Path) -> None:
+    state = read_state(checkpoint)
+    if state.get("stream") != run.state.stream:
+        raise UsageError(
+            f"{run.out} was begun with other data (shards, weights, length, packing or seed): give another `out`, or"
+            " the same data"
+        )
+    try:
+        run.state = State(**state)
+    except TypeError:
+        raise RecordError(f"{checkpoint / 'state.json'} is of another version") from None
+    moments: dict[str, Any] = {}
+    for key, tensor in read_moments(checkpoint).items():
+        name, _, kind = key.rpartition("/")
+        moments.setdefault(name, {})[kind] = tensor
+    current: dict[str, Any] = dcp.get_optimizer_state_dict(run.plain, run.optimizer, options=_EVERYWHERE)
+    dcp.set_optimizer_state_dict(
+        run.plain, run.optimizer, {"state": moments, "param_groups": current["param_groups"]}, options=_EVERYWHERE
+    )
