@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -24,8 +24,8 @@ from pipelines.items import Item
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-N = 8  # folded characters: about four words
-FEWEST = 3  # n-grams; of an item with fewer, all lines have to stand in a row
+LONG, BRIEF = 8, 4  # folded characters of an n-gram; the shorter ones are for items that are too brief for the longer
+FEWEST = 5  # n-grams
 SHORT = 20  # n-grams; of an item with fewer nearly all have to be there
 SHORT_SHARE = 0.9
 COMMON = 5  # items; an n-gram that stands in more of them is a set phrase
@@ -50,45 +50,61 @@ class Decontaminator:
     """Finds benchmark items in texts."""
 
     def __init__(self, items: Sequence[Item], *, share: float = 0.6) -> None:
-        """Index the items. `share`: how much of an item's own, or of its quoted, n-grams a text has to hold."""
+        """Index the items. `share`: how much of an item's own, or of its quoted, n-grams a text has to hold.
+
+        Attributes:
+            too_short: ids of items that cannot be told from chance.
+        """
         sides = [(item.id, lines) for item in items for lines in (item.own, item.quoted) if lines]
-        grams = [_grams_of(lines) for _, lines in sides]
-        holders = Counter(gram for some in grams for gram in some)
-        kept = [{gram for gram in some if holders[gram] <= COMMON} for some in grams]
-        kept = [
-            some if len(some) >= FEWEST else _grams_of(["".join(lines)])
-            for (_, lines), some in zip(sides, kept, strict=True)
-        ]
-        self._share = share
-        self._names = [name for name, _ in sides]
-        self._totals = [len(some) for some in kept]
-        pairs = sorted((gram, side) for side, some in enumerate(kept) if len(some) >= FEWEST for gram in some)
-        self._grams = np.array([gram for gram, _ in pairs], np.uint64)
-        self._sides = np.array([side for _, side in pairs], np.int64)
-        self._bitmap = np.zeros(1 << _BITS, bool)
-        self._bitmap[self._grams >> np.uint64(64 - _BITS)] = True
-        #: Items that cannot be told from chance.
-        self.too_short = sorted({item.id for item in items} - {self._names[side] for _, side in pairs})
+        long = _Index(sides, LONG, share)
+        brief = _Index([side for side in sides if side[0] not in long.names], BRIEF, share)
+        self._indexes = (long, brief)
+        self.too_short = sorted({item.id for item in items} - long.names - brief.names)
 
     def find(self, text: str) -> list[Overlap]:
         """The items that `text` holds, in the order in which they stand; one per item, the largest share of it."""
         folded, places = _fold(np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32), _folding())
-        hashes = _rolling(folded, N)
+        best: dict[str, Overlap] = {}
+        for index in self._indexes:
+            for name, share, begin, end in index.find(folded):
+                if name not in best or share > best[name].share:
+                    best[name] = Overlap(name, share, int(places[begin]), int(places[end]) + 1)
+        return sorted(best.values(), key=lambda overlap: (overlap.start, overlap.item))
+
+
+class _Index:
+    """The n-grams of the lines of items, for one n."""
+
+    def __init__(self, sides: Sequence[tuple[str, Sequence[str]]], n: int, share: float) -> None:
+        grams = [_grams_of(lines, n) for _, lines in sides]
+        holders = Counter(gram for some in grams for gram in some)
+        kept = [{gram for gram in some if holders[gram] <= COMMON} for some in grams]
+        indexed = [(name, some) for (name, _), some in zip(sides, kept, strict=True) if len(some) >= FEWEST]
+        pairs = sorted((gram, side) for side, (_, some) in enumerate(indexed) for gram in some)
+        self._n, self._share = n, share
+        self._sides = [(name, len(some)) for name, some in indexed]
+        self.names = {name for name, _ in indexed}
+        self._grams = np.array([gram for gram, _ in pairs], np.uint64)
+        self._owners = np.array([side for _, side in pairs], np.int64)
+        self._bitmap = np.zeros(1 << _BITS, bool)
+        self._bitmap[self._grams >> np.uint64(64 - _BITS)] = True
+
+    def find(self, folded: NDArray[np.uint32]) -> Iterator[tuple[str, float, int, int]]:
+        """Name, share, first and last folded character of every side of an item that is there."""
+        hashes = _rolling(folded, self._n)
         hits = np.flatnonzero(self._bitmap[hashes >> np.uint64(64 - _BITS)])
         first = np.searchsorted(self._grams, hashes[hits], "left")
         last = np.searchsorted(self._grams, hashes[hits], "right")
-        found: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        matches: dict[int, list[tuple[int, int]]] = defaultdict(list)
         for hit, low, high in zip(hits.tolist(), first.tolist(), last.tolist(), strict=True):
-            for side in self._sides[low:high].tolist():
-                found[side].append((hit, low))
-        best: dict[str, Overlap] = {}
-        for side, matches in found.items():
-            share, begin, end = _densest(matches, self._totals[side])
-            needed = self._share if self._totals[side] >= SHORT else max(self._share, SHORT_SHARE)
-            if share >= needed and share > (best[self._names[side]].share if self._names[side] in best else 0):
-                span = int(places[begin]), int(places[end + N - 1]) + 1
-                best[self._names[side]] = Overlap(self._names[side], share, *span)
-        return sorted(best.values(), key=lambda overlap: (overlap.start, overlap.item))
+            for side in self._owners[low:high].tolist():
+                matches[side].append((hit, low))
+        for side, some in matches.items():
+            name, total = self._sides[side]
+            needed = self._share if total >= SHORT else max(self._share, SHORT_SHARE)
+            share, begin, end = _densest(some, total, self._n)
+            if share >= needed:
+                yield name, share, begin, end + self._n - 1
 
 
 def without(text: str, overlaps: Iterable[Overlap]) -> str:
@@ -100,9 +116,9 @@ def without(text: str, overlaps: Iterable[Overlap]) -> str:
     return "".join([*kept, text[at:]])
 
 
-def _densest(matches: list[tuple[int, int]], total: int) -> tuple[float, int, int]:
+def _densest(matches: list[tuple[int, int]], total: int, n: int) -> tuple[float, int, int]:
     """The largest share of `total` different n-grams within a window of three times their length; and the window."""
-    width = 3 * (total + N)
+    width = 3 * (total + n)
     inside: Counter[int] = Counter()
     best = (0, 0, 0)
     left = 0
@@ -119,12 +135,12 @@ def _densest(matches: list[tuple[int, int]], total: int) -> tuple[float, int, in
     return best[0] / total, best[1], best[2]
 
 
-def _grams_of(lines: Sequence[str]) -> set[int]:
+def _grams_of(lines: Sequence[str], n: int) -> set[int]:
     """The n-grams of each line; none goes over its end, so that lines may come in any order."""
     grams: set[int] = set()
     for line in lines:
         codes = np.frombuffer(line.encode("utf-32-le", "surrogatepass"), np.uint32)
-        grams.update(_rolling(_fold(codes, _folding())[0], N).tolist())
+        grams.update(_rolling(_fold(codes, _folding())[0], n).tolist())
     return grams
 
 
