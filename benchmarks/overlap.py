@@ -73,7 +73,10 @@ def measure_decontamination(data: Path, *, quick: bool) -> dict[str, float]:
         for text in some:
             for overlap in finder.find(text):
                 false += 1
-                print(f"  unplanted, {kind}: {overlap.item} {overlap.share:.2f}", text[overlap.start : overlap.end][:90].replace("\n", " "))
+                print(
+                    f"  unplanted, {kind}: {overlap.item} {overlap.share:.2f}",
+                    text[overlap.start : overlap.end][:90].replace("\n", " "),
+                )
     return {
         "decontamination_recall": round(shares["verbatim"], 4),
         "decontamination_recall_altered": round(min(shares.values()), 4),

@@ -38,10 +38,11 @@ _u32, _u64 = vector(types.uint32), vector(types.uint64)
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """An item that a text holds: `share` of its n-grams, between the characters `start` and `end`."""
+    """An item that a text holds: `share` of its n-grams, where `needed` are enough, between `start` and `end`."""
 
     item: str
     share: float
+    needed: float
     start: int
     end: int
 
@@ -66,9 +67,9 @@ class Decontaminator:
         folded, places = _fold(np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32), _folding())
         best: dict[str, Overlap] = {}
         for index in self._indexes:
-            for name, share, begin, end in index.find(folded):
+            for name, share, needed, begin, end in index.find(folded):
                 if name not in best or share > best[name].share:
-                    best[name] = Overlap(name, share, int(places[begin]), int(places[end]) + 1)
+                    best[name] = Overlap(name, share, needed, int(places[begin]), int(places[end]) + 1)
         return sorted(best.values(), key=lambda overlap: (overlap.start, overlap.item))
 
 
@@ -89,8 +90,8 @@ class _Index:
         self._bitmap = np.zeros(1 << _BITS, bool)
         self._bitmap[self._grams >> np.uint64(64 - _BITS)] = True
 
-    def find(self, folded: NDArray[np.uint32]) -> Iterator[tuple[str, float, int, int]]:
-        """Name, share, first and last folded character of every side of an item that is there."""
+    def find(self, folded: NDArray[np.uint32]) -> Iterator[tuple[str, float, float, int, int]]:
+        """Name, share, share needed, first and last folded character of every side of an item that is there."""
         hashes = _rolling(folded, self._n)
         hits = np.flatnonzero(self._bitmap[hashes >> np.uint64(64 - _BITS)])
         first = np.searchsorted(self._grams, hashes[hits], "left")
@@ -104,7 +105,7 @@ class _Index:
             needed = self._share if total >= SHORT else max(self._share, SHORT_SHARE)
             share, begin, end = _densest(some, total, self._n)
             if share >= needed:
-                yield name, share, begin, end + self._n - 1
+                yield name, share, needed, begin, end + self._n - 1
 
 
 def without(text: str, overlaps: Iterable[Overlap]) -> str:
