@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - tables of formats
 """A labelled set of personal data, generated from published formats, and how much of it is found.
 
 Each text holds one value of one type, or something that only looks like one: a number with a wrong check digit, an

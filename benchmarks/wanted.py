@@ -1,3 +1,4 @@
+# ruff: noqa: E501, SIM905 - tables of characters and phrases
 """Wanted documents and ways to damage them: what the benchmarks and floors of the refine stage are measured on.
 
 In: a folder of real documents (filings, statutes, textbooks, annotated sentences, novels). Out: their texts by kind, as

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 REFUSED = "policy"  # reason of an extracted row that is none; its detail is the rule
 HEAD = 1 << 18  # bytes within which a page has its head
 _META = re.compile(rb"<meta\b[^>]{0,2000}>", re.IGNORECASE)
-_ATTRIBUTE = re.compile(rb"\b(name|content)\s*=\s*[\"']?([^\"'>]*)", re.IGNORECASE)
+_ATTRIBUTE = re.compile(rb"""\b(name|content)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
 _ROBOTS = re.compile(rb"\b(noai|noimageai|none-ai)\b", re.IGNORECASE)
 
 
@@ -36,7 +36,7 @@ def reserved(policy: Policy, path: Path, media_type: str) -> str:
     with path.open("rb") as file:
         head = file.read(HEAD)
     for tag in _META.findall(head):
-        found = {key.lower(): value.strip() for key, value in _ATTRIBUTE.findall(tag)}
+        found = {key.lower(): b"".join(value).strip() for key, *value in _ATTRIBUTE.findall(tag)}
         name, content = found.get(b"name", b"").lower(), found.get(b"content", b"")
         if name == b"tdm-reservation" and content == b"1":
             return "tdm_reservation"

@@ -39,7 +39,9 @@ def check_changes(changes: Iterable[str], measured: Plan, changed: Plan) -> None
     """Raise RecipeError where a change asks for more than other thresholds."""
     for change in changes:
         if not change.startswith(_PREFIX):
-            raise RecipeError(f"--set {change}: only thresholds can be retuned, such as {_PREFIX}KIND.RULE.at_least=0.1")
+            raise RecipeError(
+                f"--set {change}: only thresholds can be retuned, such as {_PREFIX}KIND.RULE.at_least=0.1"
+            )
     for kind, profile in changed.profiles.items():
         if _options(profile) != _options(measured.profiles[kind]):
             raise RecipeError(f"{_PREFIX}{kind}: an option of a rule changes what it measures; run `corpus build`")

@@ -42,9 +42,7 @@ class Source(Section):
         description="Kind of text; names the profile that judges it: filing, textbook, news, record, law, ..."
     )
     licence: str = Field(description="Licence or terms of use, as an SPDX identifier where there is one.")
-    terms: str = Field(
-        "", description="Where the terms of use stand: an address or a file."
-    )
+    terms: str = Field("", description="Where the terms of use stand: an address or a file.")
     allows: list[Use] = Field(
         ["training", "redistribution", "retention"], description="What the licence and the terms allow."
     )
@@ -112,9 +110,7 @@ class Against(Section):
     """A file of benchmark items that must not be in the corpus."""
 
     path: str = Field(description="JSON or JSON Lines, from the recipe's folder.")
-    exempt: list[str] = Field(
-        [], description="Keys whose texts may be in the corpus, such as statutes quoted."
-    )
+    exempt: list[str] = Field([], description="Keys whose texts may be in the corpus, such as statutes quoted.")
 
 
 class Decontaminate(Section):
