@@ -1,4 +1,4 @@
-"""Whom the rules reject: each rule of our profiles, and the published thresholds of three Japanese web corpora beside them.
+"""Whom the rules reject: each rule of our profiles, and the published thresholds of three web corpora beside them.
 
     python benchmarks/quality.py [--data DIR] [--quick]
 

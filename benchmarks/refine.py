@@ -120,7 +120,7 @@ def peers() -> dict[str, Callable[[list[Document]], None]]:
     from datatrove.pipeline.formatters import PIIFormatter
     from datatrove.utils.word_tokenizers import load_word_tokenizer
 
-    from pipelines.blocks import MecabWords
+    from pipelines.blocks.filters import MecabWords
 
     tokenizers: dict[str, Any] = {"datatrove_fugashi": MecabWords()}
     try:

@@ -1,4 +1,4 @@
-"""`corpus retune` foretells what a build with the same thresholds does; that build measures nothing again."""
+"""`corpus retune` foretells what a build with the same thresholds does; that build extracts nothing again."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def test_retune_foretells_what_a_build_makes(built: Path, tmp_path: Path):
     foretold = {row["id"] for row in map(json.loads, told.stdout.splitlines()) if row["after"]}
     again = tmp_path / "again"
     shutil.copytree(built, again)
-    packs = sorted(path.name for path in (again / ".work" / "refine").iterdir())
+    packs = sorted(path.name for path in (again / ".work" / "extract").iterdir())
     assert corpus("build", SMALL, "--out", again, *CHANGE).returncode == 3
     rejected = {row["id"] for row in api.open_build(again).ledger(fate="rejected")}
     assert foretold == rejected - {row["id"] for row in api.open_build(built).ledger(fate="rejected")} != set()
-    assert sorted(path.name for path in (again / ".work" / "refine").iterdir()) == packs
+    assert sorted(path.name for path in (again / ".work" / "extract").iterdir()) == packs
 
 
 def test_only_thresholds_can_be_retuned(built: Path):
