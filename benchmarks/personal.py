@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - tables of formats
 """A labelled set of personal data, generated from published formats, and how much of it is found.
 
 Each text holds one value of one type, or something that only looks like one: a number with a wrong check digit, an
@@ -72,7 +73,9 @@ def grouped(value: str, draw: random.Random, sizes: tuple[int, ...] = (4, 4, 4, 
 
 
 def phone(draw: random.Random) -> str:
-    area, rest = draw.choice([("03", 8), ("06", 8), ("045", 7), ("0422", 6), ("090", 8), ("080", 8), ("050", 8), ("0120", 6)])
+    area, rest = draw.choice(
+        [("03", 8), ("06", 8), ("045", 7), ("0422", 6), ("090", 8), ("080", 8), ("050", 8), ("0120", 6)]
+    )
     number = _digits(draw, rest, "23456789")
     cut = len(number) - 4 if area != "0120" else 3
     style = draw.choice(["{a}-{b}-{c}", "{a}-{b}-{c}", "{a}({b}){c}", "({a}){b}-{c}", "{a}{b}{c}", "{a} {b} {c}"])
@@ -87,7 +90,14 @@ def email(draw: random.Random) -> str:
 
 
 def address(draw: random.Random) -> str:
-    place = draw.choice(["東京都千代田区丸の内1-1-1", "大阪府大阪市北区梅田2丁目3番4号", "愛知県名古屋市中村区名駅4-5-6 名駅ビル3F", "北海道札幌市中央区北一条西2-1"])
+    place = draw.choice(
+        [
+            "東京都千代田区丸の内1-1-1",
+            "大阪府大阪市北区梅田2丁目3番4号",
+            "愛知県名古屋市中村区名駅4-5-6 名駅ビル3F",
+            "北海道札幌市中央区北一条西2-1",
+        ]
+    )
     code = f"{draw.randint(100, 999)}{draw.choice(['-', '-', ''])}{draw.randint(0, 9999):04d}"
     if len(code) == 7 or draw.random() < 0.7:
         return f"〒{code} {place}"
@@ -104,10 +114,21 @@ def ip(draw: random.Random) -> str:
 
 
 def name(draw: random.Random) -> str:
-    return draw.choice(["山田", "佐藤", "長谷川", "林", "小田切"]) + draw.choice(["", " "]) + draw.choice(["太郎", "花子", "健", "さくら", "美智子"])
+    return (
+        draw.choice(["山田", "佐藤", "長谷川", "林", "小田切"])
+        + draw.choice(["", " "])
+        + draw.choice(["太郎", "花子", "健", "さくら", "美智子"])
+    )
 
 
-PROSE = ["{v}を記入した。", "本人に確認した（{v}）。", "届いたのは{v}でした。", "{v}です", "お知らせします。{v}", "それは{v}と記されていた。"]
+PROSE = [
+    "{v}を記入した。",
+    "本人に確認した（{v}）。",
+    "届いたのは{v}でした。",
+    "{v}です",
+    "お知らせします。{v}",
+    "それは{v}と記されていた。",
+]
 # type -> values, sentences that say what it is, and whether it counts without being told
 POSITIVE: dict[str, tuple[Callable[[random.Random], str], list[str]]] = {
     "my_number": (lambda d: grouped(my_number(d), d, (4, 4, 4)), [

@@ -3,14 +3,15 @@
     python benchmarks/refine.py [--data DIR] [--quick] [--json]
 
 - `false_rejections`: the highest share, over five kinds of wanted documents, that the profile of the kind rejects.
-- `damage_caught`: the share of damaged documents, over seven kinds of damage to each kind of text, that is rejected.
-- `speed_vs_datatrove`: throughput of the whole stage over that of datatrove's Gopher quality, Gopher repetition and PII
-  blocks with FineWeb-2's Japanese thresholds and datatrove's own Japanese tokenizer; `..._fugashi` with MeCab's words in
-  its place (pipelines/blocks.py). All in one process on the same documents, interleaved, the least time of each.
+- `damage_caught`: the share of damaged documents, over seven kinds of damage to each kind of text, that is rejected;
+  `..._least`: of the worst pair of text and damage.
+- `speed_vs_datatrove`: throughput of the whole stage over that of datatrove's Gopher quality, repetition and PII blocks
+  with FineWeb-2's Japanese thresholds and datatrove's own Japanese tokenizer; `..._fugashi` with MeCab's words in its
+  place (pipelines/blocks.py). All in one process on the same documents, interleaved, the least time of each.
 - `mecab_share`: the share of the stage's time that is spent within MeCab.
-- `privacy_recall`, `privacy_precision`: the lowest over the types of a generated, labelled set (benchmarks/personal.py).
-- `decontamination_recall`, `decontamination_false`: planted benchmark items that are found, and documents without a
-  planted item that are removed although they share no long passage with one (benchmarks/overlap.py).
+- `privacy_recall`, `privacy_precision`: the lowest over the types of a labelled set that benchmarks/personal.py makes.
+- `decontamination_recall` (`..._altered`: in another order, width, or with other numbers): the share of planted
+  benchmark items that is found; `decontamination_false`: items found where none was planted (benchmarks/overlap.py).
 
 datatrove's own tokenizer needs spacy[ja] installed beside datatrove; where it is not, its key is null.
 """
@@ -114,12 +115,12 @@ class _Timed:
 
 
 def peers() -> dict[str, Callable[[list[Document]], None]]:
-    """datatrove's blocks with its own Japanese tokenizer, where that can be loaded, and with MeCab's words."""
+    """The blocks of datatrove with its own Japanese tokenizer, where that can be loaded, and with MeCab's words."""
     from datatrove.pipeline.filters import GopherQualityFilter, GopherRepetitionFilter
     from datatrove.pipeline.formatters import PIIFormatter
     from datatrove.utils.word_tokenizers import load_word_tokenizer
 
-    from pipelines.blocks import MecabWords
+    from pipelines.blocks.filters import MecabWords
 
     tokenizers: dict[str, Any] = {"datatrove_fugashi": MecabWords()}
     try:

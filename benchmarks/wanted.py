@@ -1,3 +1,4 @@
+# ruff: noqa: E501, SIM905 - tables of characters and phrases
 """Wanted documents and ways to damage them: what the benchmarks and floors of the refine stage are measured on.
 
 In: a folder of real documents (filings, statutes, textbooks, annotated sentences, novels). Out: their texts by kind, as
@@ -41,8 +42,7 @@ def wanted(folder: Path, *, one_in: int = 1, first: int = -1) -> dict[str, list[
     """
     first = first % one_in
     texts = {
-        kind: [text for file in _files(folder, kind)[first::one_in] for text in extracted(file, kind)]
-        for kind in FILES
+        kind: [text for file in _files(folder, kind)[first::one_in] for text in extracted(file, kind)] for kind in FILES
     }
     annotated = sorted(folder.glob("chabsa/*.json"))[first::one_in]
     texts["record"] = [s["sentence"] for file in annotated for s in json.loads(file.read_bytes())["sentences"]]
@@ -87,7 +87,14 @@ def recognition_errors(text: str, draw: random.Random, *, share: float = 0.15) -
         elif "\u4e00" <= character <= "\u9fff":
             out.append(draw.choice(_kanji()))
         elif "\u3041" <= character <= "\u30ff":
-            out.append(chr(min(max(ord(character) + draw.choice([-2, -1, 1, 2, 0x60 if character < "ゟ" else -0x60]), 0x3041), 0x30FA)))
+            out.append(
+                chr(
+                    min(
+                        max(ord(character) + draw.choice([-2, -1, 1, 2, 0x60 if character < "ゟ" else -0x60]), 0x3041),
+                        0x30FA,
+                    )
+                )
+            )
         else:
             out.append(draw.choice("。、・|-ー一ノ1l"))
     return "".join(out)

@@ -21,7 +21,9 @@ from registry.recipe import Recipe, Source, load_recipe
 
 if TYPE_CHECKING:
     from pipelines.blocks.filters import Block
+    from pipelines.decontaminate import Decontaminator
     from pipelines.dedup.minhash import Signer
+    from pipelines.items import Item
     from pipelines.quality.profiles import Profile
     from pipelines.refine import Refiner
 
@@ -65,6 +67,8 @@ class Plan:
             signer=self._signer(),
             user_dictionary=self.user_dictionary,
             blocks=self.blocks(),
+            decontaminator=self._decontaminator(),
+            remove=self.recipe.decontaminate.remove,
         )
 
     @property
@@ -81,6 +85,24 @@ class Plan:
         from pipelines.blocks.filters import load_block  # datatrove takes half a second to import
 
         return [load_block(path, options or {}) for path, options in named]
+
+    def items(self) -> list[Item]:
+        """The benchmark items that must not be in the corpus.
+
+        Raises:
+            UsageError: a file of them cannot be read.
+        """
+        from pipelines.items import read_items
+
+        against = self.recipe.decontaminate.against
+        return [item for file in against for item in read_items(self.folder / file.path, file.exempt)]
+
+    def _decontaminator(self) -> Decontaminator | None:
+        if not self.recipe.decontaminate.against:
+            return None
+        from pipelines.decontaminate import Decontaminator
+
+        return Decontaminator(self.items(), share=self.recipe.decontaminate.share)
 
     def _signer(self) -> Signer:
         from pipelines.dedup.minhash import Signer
@@ -124,8 +146,9 @@ def _check_refine(made: Plan) -> None:
         if made.user_dictionary:
             Analyzer(made.user_dictionary)
         made.blocks()
+        made.items()
     except UsageError as error:
-        raise RecipeError(f"{made.path}: refine: {error}") from error
+        raise RecipeError(f"{made.path}: {error}") from error
 
 
 def _check_extractors(path: Path, recipe: Recipe) -> None:

@@ -1,4 +1,4 @@
-"""Documents -> cleaned, measured, judged documents: normalize, privacy, blocks, words, rules, profile, sketch.
+"""Documents -> cleaned, measured, judged documents: normalize, privacy, blocks, benchmarks, words, rules, sketch.
 
 In: a document as an extractor left it; its ``kind`` names the profile that judges it. Out: `Refined`, everything that
 later stages and the ledger need, for kept and rejected documents alike. One MeCab pass serves the rules and the sketch.
@@ -18,6 +18,7 @@ from pipelines.privacy import mask
 from pipelines.quality import Text
 from pipelines.words import Analyzer, Words
 from registry.errors import UnknownNameError, nearest
+from registry.ledger import Cut, Verdict
 from registry.names import Registry
 
 if TYPE_CHECKING:
@@ -25,13 +26,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipelines.blocks.filters import Block
+    from pipelines.decontaminate import Decontaminator, Overlap
     from pipelines.dedup.minhash import Signer, Sketch
     from pipelines.quality import Profile
     from registry.document import Document
-    from registry.ledger import Cut, Verdict
 
 Privacy = Literal["mask", "count", "off"]
 Officers = Literal["keep", "mask"]
+Remove = Literal["documents", "spans"]
 
 _steps: Registry[Any] = Registry("step")
 _steps(normalize)
@@ -44,9 +46,9 @@ class Refined:
     text: str
     chars: int
     words: int
-    measurements: dict[str, float]  # every rule's, and privacy_<type> and quality
+    measurements: dict[str, float]  # every rule's, privacy_<type>, "unwanted <word>" for words found, and quality
     verdict: Verdict | None  # None: it is kept, as far as this stage is concerned
-    cuts: list[Cut]  # of privacy, in characters of the normalised text
+    cuts: list[Cut]  # of privacy, in characters of the normalised text; of benchmark items, of the masked text
     content: bytes  # 16 bytes, a hash of the text without white space: exact duplicates share it
     sketch: Sketch
     paragraphs: bytes  # where they stand, with their hashes (pipelines/dedup/paragraphs.py)
@@ -70,6 +72,8 @@ class Refiner:
         user_dictionary: Path | None,
         blocks: Sequence[Block],
         officers: Officers = "keep",
+        decontaminator: Decontaminator | None = None,
+        remove: Remove = "documents",
     ) -> None:
         """Load what the steps need.
 
@@ -83,6 +87,8 @@ class Refiner:
         self._signer = signer
         self._analyzer = Analyzer(user_dictionary)
         self._blocks = blocks
+        self._decontaminator = decontaminator
+        self._remove: Remove = remove
 
     def refine(self, document: Document) -> Refined:
         """What becomes of `document`, which stays as it is.
@@ -95,11 +101,15 @@ class Refiner:
         masked = mask(normalize(document.text, **self._normalize), mode=self._privacy, officers=self._officers)
         changed = dataclasses.replace(document, text=masked.text, metadata=dict(document.metadata))
         refused = self._refused(changed)
-        text = changed.text
+        text, overlaps = self._decontaminated(changed.text)
+        if overlaps and self._remove == "documents":
+            worst = max(overlaps, key=lambda overlap: overlap.share)
+            refused = refused or Verdict("decontaminate", worst.item, worst.share, worst.needed)
         words = self._analyzer.analyze(text)
         doc = Text(text, words)
         measurements = profile.measure(doc)
         measurements |= {f"privacy_{type_}": float(count) for type_, count in masked.counts.items()}
+        measurements |= {f"unwanted {word}": float(count) for word, count in sorted(doc.phrases["unwanted"].items())}
         measurements["quality"] = round(1.0 - doc.unknown / max(int(doc.japanese.sum()), 1), 2)
         return Refined(
             text=text,
@@ -107,7 +117,7 @@ class Refiner:
             words=len(words),
             measurements=measurements,
             verdict=refused or profile.judge(measurements),
-            cuts=masked.cuts,
+            cuts=[*masked.cuts, *(Cut("decontaminate", o.item, o.start, o.end) for o in overlaps)],
             content=_content(text),
             sketch=self._sketch(text, words),
             paragraphs=marked(text, words.start),
@@ -118,6 +128,13 @@ class Refiner:
         if whole != text:
             text, words = whole, self._analyzer.analyze(whole)
         return self._signer.sketch(text, words.start, words.end)
+
+    def _decontaminated(self, text: str) -> tuple[str, list[Overlap]]:
+        """`text`, without the benchmark items it holds where only these are removed; and the items."""
+        from pipelines.decontaminate import without
+
+        overlaps = self._decontaminator.find(text) if self._decontaminator else []
+        return (without(text, overlaps) if overlaps and self._remove == "spans" else text), overlaps
 
     def _profile(self, document: Document) -> Profile:
         kind = str(document.metadata.get("kind", ""))

@@ -41,12 +41,12 @@ def survey(text: str, table: NDArray[np.uint8]) -> Need:
 
 @kernel(types.int64, vector(types.uint32), vector(types.uint8))
 def _survey(codes: Any, table: Any) -> Any:
-    needs = before = 0
+    needs = before = np.int64(0)
     table_row, at_start = False, True
     for i in range(codes.size):
         code = codes[i]
         if code == _LINE:
-            before, table_row, at_start = 0, False, True
+            before, table_row, at_start = np.int64(0), False, True
             continue
         if at_start:
             table_row, at_start = code == _BAR, False

@@ -60,7 +60,7 @@ def suspects(text: str) -> list[list[int]]:
 
 
 @kernel(vector(types.int64, dimensions=2, writable=True), vector(types.uint32), vector(types.uint8))
-def _suspects(codes: Any, classes: Any) -> Any:
+def _suspects(codes: Any, classes: Any) -> Any:  # noqa: C901 - one pass, one state
     lines = np.empty((codes.size // 2 + 1, 3), np.int64)
     count = start = flags = digits = dots = gap = colons = 0
     last = np.uint32(10)
@@ -77,7 +77,7 @@ def _suspects(codes: Any, classes: Any) -> Any:
             digits, gap = digits + 1, 0
             if digits >= _FEW_DIGITS or (dots >= 3 and digits >= 4):
                 flags |= _NUMBER
-        elif (kind == JOINER or kind == DOT) and gap < 3:
+        elif JOINER <= kind <= DOT and gap < 3:
             gap, dots = gap + 1, dots + (kind == DOT and digits > 0)
         else:
             digits = dots = gap = 0

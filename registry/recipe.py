@@ -28,6 +28,9 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+Use = Literal["training", "redistribution", "retention"]
+
+
 class Source(Section):
     """A named place that inputs come from, with its licence and terms."""
 
@@ -39,6 +42,10 @@ class Source(Section):
         description="Kind of text; names the profile that judges it: filing, textbook, news, record, law, ..."
     )
     licence: str = Field(description="Licence or terms of use, as an SPDX identifier where there is one.")
+    terms: str = Field("", description="Where the terms of use stand: an address or a file.")
+    allows: list[Use] = Field(
+        ["training", "redistribution", "retention"], description="What the licence and the terms allow."
+    )
     priority: int = Field(0, description="Of duplicates in several sources, the one with the highest priority is kept.")
     text: str = Field("text", description="Records (JSONL, Parquet): the key that holds the text.")
     title: str = Field("title", description="Records: the key that holds the title.")
@@ -97,6 +104,35 @@ class Refine(Section):
         if any(len(block) != 1 for block in blocks):
             raise ValueError("each block is one class path with its arguments")
         return blocks
+
+
+class Against(Section):
+    """A file of benchmark items that must not be in the corpus."""
+
+    path: str = Field(description="JSON or JSON Lines, from the recipe's folder.")
+    exempt: list[str] = Field([], description="Keys whose texts may be in the corpus, such as statutes quoted.")
+
+
+class Decontaminate(Section):
+    """Benchmark items, out of the corpus; part of stage 3."""
+
+    against: list[Against] = Field([], description="The benchmarks.")
+    remove: Literal["documents", "spans"] = Field(
+        "documents", description="Reject a document that holds an item, or cut the item out of it."
+    )
+    share: float = Field(0.6, gt=0, le=1, description="How much of an item's n-grams a document has to hold.")
+
+
+class Policy(Section):
+    """Which sources may be used, checked before anything of theirs is read."""
+
+    licences: list[str] | None = Field(
+        None, description="Licences that may be used, as the sources write them; without it, all."
+    )
+    requires: list[Use] = Field(["training"], description="What a source has to allow.")
+    reservations: Literal["honour", "ignore"] = Field(
+        "honour", description="Pages whose own markup reserves text and data mining or forbids AI: reject or read them."
+    )
 
 
 class Near(Section):
@@ -191,6 +227,8 @@ class Recipe(Section):
     sources: list[Source] = Field(min_length=1, description="Where inputs come from.")
     extract: Extract = Field(Extract(), description="Stage 2: bytes to documents.")
     refine: Refine = Field(Refine(), description="Stage 3: clean, measure, judge.")
+    decontaminate: Decontaminate = Field(Decontaminate(), description="Part of stage 3: benchmark items.")
+    policy: Policy = Field(Policy(), description="Which sources and pages may be used.")
     dedup: Dedup = Field(Dedup(), description="Stage 4: duplicates.")
     tokenize: Tokenize = Field(description="Stage 5: shards.")
     engine: EngineOptions = Field(EngineOptions(), description="How tasks are run.")

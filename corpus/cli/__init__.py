@@ -24,6 +24,8 @@ COMMANDS = {
     "explain": "Tell what happened to one document, and why.",
     "audit": "Write the report of a build, and hold its numbers against gates.",
     "diff": "Tell what changed from one build to another.",
+    "retune": "Tell what other thresholds would change in a build, from its measurements.",
+    "vocab": "List the terms of a build's domain: frequency, keyness, tokens per term.",
     "check": "Check a recipe and everything that it names, without building.",
     "ls": "List the domains that can be built and the corpora that were.",
     "tokenizer": "Train a tokenizer on the kept texts of a build.",

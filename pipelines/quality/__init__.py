@@ -7,8 +7,8 @@ without reading a document again. Importing this package registers the rules tha
 from __future__ import annotations
 
 from pipelines.quality import encoding, lexicon, lines, markers, neighbours, repetition, script
-from pipelines.quality.profiles import Limit, Profile, load_profile
 from pipelines.quality.alphabet import Script
+from pipelines.quality.profiles import Limit, Profile, load_profile
 from pipelines.quality.text import Text
 
 __all__ = [

@@ -75,7 +75,7 @@ def traits() -> NDArray[np.uint16]:
 def _rare() -> NDArray[np.bool_]:
     """Kanji outside JIS X 0208 level 1 (rows 16 to 47), 々〆〇 not counted among them."""
     level_1 = bytes(byte for row in range(0xB0, 0xD0) for cell in range(0xA1, 0xFF) for byte in (row, cell))
-    rare = scripts() == Script.KANJI
+    rare: NDArray[np.bool_] = scripts() == Script.KANJI
     rare[[ord(character) for character in level_1.decode("euc_jp", "ignore") + "々〆〇"]] = False
     return rare
 

@@ -45,7 +45,7 @@ def number(keys: Any) -> Any:
 
 @kernel(vector(types.float64, dimensions=2, writable=True), _u64, types.int64)
 def repetition(words: Any, longest: Any) -> Any:
-    """(longest + 1, 2): for n-grams of each length, the share that occurred before, and how often the commonest does."""
+    """(longest + 1, 2): for n-grams of each length, the share that occurred before, and the commonest's count."""
     result = np.zeros((longest + 1, 2))
     found, ones, counts = number(words)
     grams, places = ones.copy(), np.arange(words.size)

@@ -1,4 +1,4 @@
-"""Rules on neighbours: does one character follow another as in Japanese? Recognition errors leave words that MeCab knows.
+"""Which characters stand beside each other in Japanese: recognition errors leave words that MeCab knows, but odd pairs.
 
 Which pairs are usual is in two bitmaps beside this file, made by benchmarks/make_pairs.py from 5 MB of filings,
 statutes, textbooks, novels in old and new spelling, and encyclopedia paragraphs: pairs.bin, the 126,000 pairs that
@@ -49,9 +49,9 @@ def kana_class(code: Any, kind: Any) -> Any:
         return code - 0x30A1 + 86
     if kind == _KANJI:
         return 180
-    if code == 0x3001 or code == 0x3002:  # 、。
+    if 0x3001 <= code <= 0x3002:  # 、。
         return code - 0x3001 + 178
-    return 181 if code == 0x300C or code == 0x300D else -1
+    return 181 if 0x300C <= code <= 0x300D else -1
 
 
 @kernel(types.uint32, types.uint32, types.uint8)
@@ -74,7 +74,8 @@ def count_pairs(codes: Any, script: Any, pairs: Any, kana: Any) -> Any:
     for i in range(codes.size - 1):
         first, second, left, right = codes[i], codes[i + 1], script[i], script[i + 1]
         japanese = _HIRAGANA <= left <= _KANJI or _HIRAGANA <= right <= _KANJI
-        if not japanese or left == _BLANK or right == _BLANK or first == _BAR or second == _BAR:
+        apart = left == _BLANK or right == _BLANK or first == _BAR or second == _BAR  # noqa: PLR1714
+        if not japanese or apart:
             continue
         place = pair_place(folded(first, left), folded(second, right))
         counts[0] += 1

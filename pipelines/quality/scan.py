@@ -81,7 +81,7 @@ def find_lines(codes: Any, script: Any, traits: Any) -> Any:
 
 
 @kernel(vector(types.int32, dimensions=2, writable=True), _u32, _u8, _u16, vector(types.int32, dimensions=2))
-def find_sentences(codes: Any, script: Any, traits: Any, prose: Any) -> Any:
+def find_sentences(codes: Any, script: Any, traits: Any, prose: Any) -> Any:  # noqa: C901 - one pass, one state
     """(sentences, 3) first character and end of every sentence, and whether it ends as sentences do."""
     found = np.empty((codes.size // 2 + prose.shape[0] + 1, 3), np.int32)
     count = 0
@@ -161,7 +161,7 @@ def count_words(script: Any, start: Any, end: Any, pos: Any, unknown: Any, prose
 
 @kernel(_out[types.uint8], _u32, _u8, _u16, vector(types.int32, dimensions=2), _bool)
 def find_menus(codes: Any, script: Any, traits: Any, lines: Any, openings: Any) -> Any:
-    """Which lines could be menus: more than half of their items begin with two characters that menu items begin with."""
+    """Which lines could be menus: more than half of their items begin as some item of a menu does."""
     could = np.zeros(lines.shape[0], np.uint8)
     for line in range(lines.shape[0]):
         items = likely = 0

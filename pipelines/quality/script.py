@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pipelines.quality.text import Script, Text
+from pipelines.quality.alphabet import Script
+from pipelines.quality.text import Text
 from registry.names import rule
 
 

@@ -81,8 +81,9 @@ class Text:
 
     @property
     def scripts(self) -> Sequence[int]:
-        """How many characters there are of each `Script`; then the longest run of one letter, rare kanji, unreadable
-        characters, and characters that may come from a wrong encoding.
+        """How many characters there are of each `Script`.
+
+        Then the longest run of one letter, rare kanji, unreadable characters, and traces of a wrong encoding.
         """
         return self._characters[1]
 
@@ -100,14 +101,13 @@ class Text:
     @cached_property
     def prose_table(self) -> NDArray[np.int32]:
         """(lines of prose, 3) likewise."""
-        return self.line_table[self.line_table[:, 2] == 0]
+        prose: NDArray[np.int32] = self.line_table[self.line_table[:, 2] == 0]
+        return prose
 
     @cached_property
     def sentence_table(self) -> NDArray[np.int32]:
         """(sentences, 3) first character and end of each, and whether it ends as sentences do."""
-        table: NDArray[np.int32] = _scan().find_sentences(
-            self.codes, self.script, alphabet.traits(), self.prose_table
-        )
+        table: NDArray[np.int32] = _scan().find_sentences(self.codes, self.script, alphabet.traits(), self.prose_table)
         return table
 
     @cached_property
@@ -138,7 +138,7 @@ class Text:
 
     @cached_property
     def grams(self) -> list[list[float]]:
-        """By n up to 10, for the word n-grams of prose: the share that occurred before; how often the commonest does."""
+        """By n up to 10, for the word n-grams of prose: the share that occurred before; the commonest's count."""
         from pipelines.quality.grams import repetition
 
         table: list[list[float]] = repetition(self.word_hashes, LONGEST_GRAM).tolist()

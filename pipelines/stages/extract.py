@@ -20,6 +20,7 @@ from pipelines.extract.sandbox import Sandbox
 from pipelines.extract.sniff import sniff
 from pipelines.inventory import Input
 from pipelines.pack import PackWriter, Slice, plain, write_pack
+from pipelines.policy import REFUSED, forbids, reserved
 from pipelines.preflight import plan_once
 from pipelines.stages import Progress, Run, batches, groups_on_record, sweep
 from registry.errors import InputError
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from registry.layout import Layout
 
 CODE = (
-    "pipelines.extract", "pipelines.blocks", "pipelines.stages.extract",
+    "pipelines.extract", "pipelines.blocks", "pipelines.policy", "pipelines.stages.extract",
     "lxml==", "trafilatura==", "resiliparse==", "pdfplumber==", "pypdfium2==", "datatrove==", "pyarrow==",
 )  # fmt: skip
 _SLICE_ROWS = 2000  # a slice is what one refine task takes at least
@@ -56,8 +57,10 @@ def key(plan: Plan, item: Input) -> str:
     records = [source.text, source.title, source.date, source.id]
     where = item.uri if item.error else Path(item.uri).suffix
     limits = plan.recipe.extract.limits.model_dump()
+    policy = plan.recipe.policy
+    allowed = [forbids(policy, source), policy.reservations]
     return fingerprint(
-        item.sha256, where, source.kind, records, plan.recipe.extract.formats, limits, code_version(*CODE)
+        item.sha256, where, allowed, source.kind, records, plan.recipe.extract.formats, limits, code_version(*CODE)
     )
 
 
@@ -134,11 +137,18 @@ def _rows(plan: Plan, sandbox: Sandbox, item: Json, unpacker: Unpacker) -> Itera
     """Rows of one input: at least one, whatever happens."""
     media_type = ""
     parts: set[str] = set()
+    policy = plan.recipe.policy
+    source = next(s for s in plan.recipe.sources if s.name == item["source"])
+    if rule := forbids(policy, source):
+        yield _row(Failure(REFUSED, rule), media_type)
+        return
     try:
         path = _local(item, unpacker)
         sniffed = _sniff_unchanged(path, item["sha256"])
         media_type = sniffed.media_type
-        source = next(s for s in plan.recipe.sources if s.name == item["source"])
+        if rule := reserved(policy, path, media_type):
+            yield _row(Failure(REFUSED, rule), media_type)
+            return
         raw = Raw(path, item["uri"], source.kind, media_type)
         for found in sandbox.extract(raw, sniffed.format, plan.options(sniffed.format, source)):
             if found.part in parts:

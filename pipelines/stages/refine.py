@@ -15,6 +15,7 @@ from pipelines.engine import Json, Task
 from pipelines.engine.records import code_version, fingerprint
 from pipelines.inventory import Input
 from pipelines.pack import Slice, plain, read_slices, write_pack
+from pipelines.policy import REFUSED
 from pipelines.preflight import plan_once
 from pipelines.stages import Progress, Run, batches, groups_on_record, slice_spec, sweep
 from registry.document import Metadata, make_document
@@ -28,11 +29,11 @@ if TYPE_CHECKING:
     from pipelines.refine import Refined, Refiner
 
 CODE = (
-    "pipelines.normalize", "pipelines.privacy", "pipelines.words", "pipelines.quality", "pipelines.refine",
+    "pipelines.normalize", "pipelines.survey", "pipelines.privacy", "pipelines.suspects", "pipelines.words",
+    "pipelines.offsets", "pipelines.quality", "pipelines.items", "pipelines.decontaminate", "pipelines.refine",
     "pipelines.dedup.minhash", "pipelines.dedup.shingle", "pipelines.dedup.paragraphs", "pipelines.dedup.wrapped",
-    "pipelines.blocks",
-    "pipelines.stages.refine", "registry.document",
-    "fugashi==", "unidic-lite==", "datatrove==", "datasketch==", "numba==", "pyarrow==",
+    "pipelines.blocks", "pipelines.stages.refine", "registry.document",
+    "fugashi==", "unidic-lite==", "datatrove==", "datasketch==", "numba==", "pyarrow==", "zstandard==",
 )  # fmt: skip
 _INPUT_FIELDS = ("source", "uri", "part", "kind", "media_type", "sha256", "title", "date", "licence")
 
@@ -84,7 +85,9 @@ def options_key(plan: Plan) -> str:
     refine = recipe.refine.model_dump(exclude={"profiles"})
     words = sorted((plan.folder / "words").rglob("*"))  # rules read them
     own = [_digest(path) for path in (plan.folder / "rules.py", *words, plan.user_dictionary) if path]
-    return fingerprint(refine, profiles, near, own, code_version(*CODE))
+    benchmarks = [_digest(plan.folder / file.path) for file in recipe.decontaminate.against]
+    without = [recipe.decontaminate.model_dump(), benchmarks]
+    return fingerprint(refine, profiles, near, own, without, code_version(*CODE))
 
 
 def _digest(path: Path) -> str:
@@ -173,6 +176,9 @@ def _refine_row(plan: Plan, refiner: Refiner, unit: Json, row: Json) -> Json:
     )
     document = make_document(row["text"], metadata)
     told = {"id": document.id, **metadata, "metadata": row["metadata"]}
+    if row["reason"] == REFUSED:
+        return {**_nothing(), **told, "fate": "rejected", "stage": "policy", "rule": row["detail"], "error": "",
+                "value": 0.0, "threshold": 1.0}  # fmt: skip
     if row["reason"]:
         error = f"{row['reason']}: {row['detail']}" if row["detail"] else row["reason"]
         return {**_nothing(), **told, "fate": "failed", "stage": "extract", "error": error}

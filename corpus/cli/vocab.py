@@ -1,0 +1,59 @@
+"""`corpus vocab`: the terms of a build's domain, on standard output or as files for a tokenizer and for MeCab."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipelines.vocabulary import Term
+
+_COLUMNS = ("text", "count", "documents", "keyness", "tokens", "words", "unknown")
+
+
+@click.command("vocab")
+@click.argument("build", type=click.Path(path_type=Path))
+@click.option("--most", type=click.IntRange(min=1), default=2000, show_default=True, help="How many terms.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write terms.tsv, terms.txt and terms.csv to this folder.")
+def command(build: Path, most: int, out: Path | None) -> None:
+    """List the terms of a build's domain: frequency, keyness, tokens per term.
+
+    Terms are frequent in BUILD against general Japanese. terms.txt is a list for a tokenizer's vocabulary, terms.csv
+    the source of a MeCab user dictionary, with the terms that MeCab cuts or does not know.
+    """
+    from corpus.opened import open_build
+    from pipelines.tokenize import LanguageTokenizer
+    from pipelines.vocabulary import count_terms, dictionary_lines, domain_terms
+    from pipelines.words import Analyzer
+    from registry.publish import write_text
+
+    opened = open_build(build)
+    tokenizer = LanguageTokenizer.load(opened.layout.tokenizer)
+    counted = count_terms((row["text"] for row in opened.documents()), Analyzer())
+
+    def tokens(some: Sequence[str]) -> list[int]:
+        offsets = tokenizer.encode(some, bos=False, eos=False).offsets
+        return (offsets[1:] - offsets[:-1]).tolist()  # type: ignore[no-any-return]
+
+    terms = domain_terms(counted, tokens)[:most]
+    table = "\n".join(["\t".join(_COLUMNS), *map(_row, terms)]) + "\n"
+    if out is None:
+        click.echo(table, nl=False)
+    else:
+        write_text(out / "terms.tsv", table)
+        write_text(out / "terms.txt", "".join(f"{term.text}\n" for term in terms))
+        write_text(out / "terms.csv", "".join(f"{line}\n" for line in dictionary_lines(terms)))
+    fertility = sum(term.tokens * term.count for term in terms) / max(sum(term.count for term in terms), 1)
+    unknown = sum(term.unknown for term in terms)
+    click.echo(
+        f"{len(terms):,} terms, {fertility:.2f} tokens per occurrence, {unknown:,} with words unknown to MeCab",
+        err=True,
+    )
+
+
+def _row(term: Term) -> str:
+    return "\t".join(str(getattr(term, column)) for column in _COLUMNS)

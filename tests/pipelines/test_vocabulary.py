@@ -1,0 +1,41 @@
+"""Terms of a domain: runs of nouns, counted, ranked against general Japanese, and as a dictionary that MeCab takes."""
+
+from __future__ import annotations
+
+import fugashi
+import pytest
+
+from pipelines.vocabulary import _keyness, count_terms, dictionary_lines, domain_terms
+from pipelines.words import Analyzer
+
+TEXT = "当社は貸倒引当金を計上した。第12条の貸倒引当金は、有価証券報告書に記載する。"
+
+
+@pytest.fixture(scope="module")
+def terms():
+    counted = count_terms([TEXT, TEXT, "貸倒引当金の人。"], Analyzer())
+    return domain_terms(counted, lambda some: [len(term) for term in some])
+
+
+def test_a_term_is_a_whole_run_of_nouns(terms):
+    found = {term.text: term for term in terms}
+    assert "貸倒引当金" in found
+    assert "有価証券報告書" not in found  # twice is too few
+    term = found["貸倒引当金"]
+    assert (term.count, term.documents, term.tokens) == (5, 3, 5)
+    assert terms[0] is term
+    assert not any("第" in text for text in found)
+
+
+def test_keyness_is_dunnings_and_zero_for_what_is_not_more_frequent():
+    assert _keyness(10, 100, 100, 1000) == 0
+    assert _keyness(20, 100, 100, 1000) == pytest.approx(2 * (20 * 0.6061358 + 100 * -0.0870114), rel=1e-4)
+
+
+def test_the_dictionary_compiles_and_makes_one_word_of_a_term(terms, tmp_path):
+    import unidic_lite
+
+    source, compiled = tmp_path / "terms.csv", tmp_path / "terms.dic"
+    source.write_text("".join(f"{line}\n" for line in dictionary_lines(terms)), encoding="utf-8")
+    fugashi.build_dictionary(f"compiler -d {unidic_lite.DICDIR} -u {compiled} -f utf8 -t utf8 {source}")
+    assert "貸倒引当金" in Analyzer(compiled).analyze(TEXT).surfaces()
