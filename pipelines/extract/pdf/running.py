@@ -65,20 +65,26 @@ def without_running_heads(pages: Sequence[Page]) -> list[Page]:
 def _without_margins(page: Page) -> Page:
     """A page of a short document, where nothing repeats, less what stands in its outer 8 % apart from the rest.
 
-    Apart is: a line's height and more away, and not larger than the text.
+    Apart is: a line's height and more away from the next line inwards that stays (a number: a quarter), and not larger
+    than the text.
     """
-    lines = _lines(page)
-    inner = [line for line in lines if MARGIN * page.height < line.middle < (1 - MARGIN) * page.height]
+    lines = sorted(_lines(page), key=lambda line: line.middle)
+    low, high = MARGIN * page.height, (1 - MARGIN) * page.height
+    inner = [line for line in lines if low < line.middle < high]
     if not inner:
         return page
-    top, bottom = min(line.y0 for line in inner), max(line.y1 for line in inner)
     size = 1.05 * median(line.size for line in inner)
-
-    def is_apart(line: Line) -> bool:
+    top, bottom = min(line.y0 for line in inner), max(line.y1 for line in inner)
+    gone = set()
+    above, below = [line for line in lines if line.middle <= low], [line for line in lines if line.middle >= high]
+    for line in above[::-1] + below:
         away = max(top - line.y1, line.y0 - bottom)
-        return away > line.y1 - line.y0 and line.size <= size and len(line.text) < LONGEST
-
-    return _less(page, {id(line) for line in lines if is_apart(line)})
+        least = (0.25 if _is_number(line) else 1.0) * (line.y1 - line.y0)
+        if away > least and line.size <= size and len(line.text) < LONGEST:
+            gone.add(id(line))
+        else:
+            top, bottom = min(top, line.y0), max(bottom, line.y1)
+    return _less(page, gone)
 
 
 def _without(page: Page, running: _Running) -> Page:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 RAISED = 0.8  # ratio of sizes: smaller type beside larger may stand above or below its middle
 REACH = 1.1  # em: the widest gap within a segment, so that a full-width space (1.0) is inside and a gutter outside
 NARROW, WORD, WIDE, MIXED = 0.08, 0.28, 0.8, 0.6  # em: gaps that are a space (see `_leads`)
+COPIED = 0.2  # em: how far the second print of bold type is off the first
 KERNED = -0.2  # em: italics may overhang a space that the document has
 LEAST = np.array([WORD, NARROW, KERNED, KERNED], np.float32)  # by what the content stream has before a glyph
 
@@ -125,26 +126,40 @@ def _segments(
 
 def joined(segments: list[Segment]) -> list[Segment]:
     """Segments with those that touch on one line made one, whatever order the content stream drew them in."""
-    after, before = _neighbours(segments)
-    result = []
-    for index, segment in enumerate(segments):
-        if before[index] < 0:
-            result.append(_follow(index, segment, segments, after))
-    return result
+    after, before, copies = _neighbours(segments)
+    return [
+        _follow(index, segment, segments, after)
+        for index, segment in enumerate(segments)
+        if before[index] < 0 and index not in copies
+    ]
 
 
-def _neighbours(segments: list[Segment]) -> tuple[list[int], list[int]]:
-    """For each segment the one that follows it on its line within reach, and the one that it follows; -1 for none."""
-    found = []
+def _neighbours(segments: list[Segment]) -> tuple[list[int], list[int], set[int]]:
+    """For each segment the one that follows it on its line within reach, and the one that it follows; -1 for none.
+
+    And the copies: what is printed over itself, for bold or a shadow, is read once.
+    """
+    found, copies = [], set()
     for i, j in _at_one_height(segments):
         first, second = (i, j) if segments[i].x0 <= segments[j].x0 else (j, i)
         if _touch(segments[first], segments[second]):
             found.append((segments[second].x0 - segments[first].x0, first, second))
+        elif _is_copy(segments[second], segments[first]):
+            copies.add(second)
+        elif _is_copy(segments[first], segments[second]):
+            copies.add(first)
     after, before = [-1] * len(segments), [-1] * len(segments)
     for _, first, second in sorted(found):
-        if after[first] < 0 and before[second] < 0:
+        if after[first] < 0 and before[second] < 0 and not copies & {first, second}:
             after[first], before[second] = second, first
-    return after, before
+    return after, before, copies
+
+
+def _is_copy(one: Segment, other: Segment) -> bool:
+    """Whether `one` stands over a part of `other` that says the same; single letters may be parts of one glyph."""
+    slack = COPIED * other.size
+    within = one.x0 > other.x0 - slack and one.x1 < other.x1 + slack and abs(one.y0 - other.y0) < slack
+    return within and len(one.text) > 1 and one.cell == other.cell and one.text in other.text
 
 
 def _at_one_height(segments: list[Segment]) -> Iterator[tuple[int, int]]:

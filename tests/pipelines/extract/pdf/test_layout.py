@@ -252,3 +252,17 @@ def test_a_foot_that_ends_in_a_roman_number_repeats(typeset):
         for n, number in enumerate(("iii", "iv", "v"))
     ]
     assert "Annual" not in extract(pages).text
+
+
+def test_the_text_of_a_single_page_stays_whole_however_near_the_edge_it_starts(typeset):
+    extract, text, _, _, lines = typeset
+    words = [SENTENCE[n:-1] + SENTENCE[:n] + "、" for n in range(12)]
+    head, foot = text(72, 10, 8, "ある会社の報告書"), text(290, 815, 8, "7")
+    assert extract([[head, *lines(words, y=34), foot]]).text == "".join(words)
+
+
+def test_what_is_printed_over_itself_is_read_once(typeset):
+    extract, text, _, _, lines = typeset
+    page = [text(72, 60, 14, "証券コード：1301"), text(72.4, 60.2, 14, "証券コード："), text(156.3, 60, 14, "1301")]
+    page += [text(72, 90, 10, "強調した文"), text(72.3, 90, 10, "強調した文"), *lines([SENTENCE] * 3, y=120)]
+    assert extract([page]).text.split("\n\n")[:2] == ["# 証券コード：1301", "強調した文"]
