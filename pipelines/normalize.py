@@ -84,7 +84,9 @@ def normalize(
         text = _TRAILING.sub("", text)
     if join_lines or latin_spaces == "close" or (spaces == "close" and needs & ~Need.CJK):
         text = _lines(text, spaces == "close", latin_spaces == "close", join_lines)
-    return _BLANK_LINES.sub("\n\n", text).strip("\n")
+    if "\n\n\n" in text:
+        text = _BLANK_LINES.sub("\n\n", text)
+    return text.strip("\n")
 
 
 def _visible(text: str, needs: Need) -> str:

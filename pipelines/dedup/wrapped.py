@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 
+# It begins with what is rare: led by the condition on what stands before, the search takes 20 times as long.
 _BREAK = re.compile(
-    r"(?<=[^\s|#]{20})(?<![。！？」』）)])\n(?=[\u3001\u3002\u3041-\u3096\u30a1-\u30ff\u3400-\u4dbf\u4e00-\u9fff])"
+    r"\n(?<=[^\s|#]{20}\n)(?<![。！？」』）)]\n)(?=[\u3001\u3002\u3041-\u3096\u30a1-\u30ff\u3400-\u4dbf\u4e00-\u9fff])"
 )
 
 
