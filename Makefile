@@ -21,7 +21,7 @@ demo: .venv/ready
 	else exit $$status; fi
 
 test: .venv/ready
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto
 
 test-all: .venv/ready
 	$(BIN)/python -m pytest -q -m ''

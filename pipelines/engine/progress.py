@@ -75,7 +75,8 @@ def _bar(console: Console, stage: str, tally: Tally, unit: str) -> Iterator[Call
 @contextmanager
 def _lines(console: Console, stage: str, tally: Tally, unit: str) -> Iterator[Callable[[], None]]:
     started = last = time.monotonic()
-    console.print(f"{stage}: {tally.tasks:,} tasks, {tally.weight:,} {unit}", markup=False)
+    amount = "" if unit == "tasks" else f", {tally.weight:,} {unit}"
+    console.print(f"{stage}: {tally.tasks:,} task{'s' * (tally.tasks != 1)}{amount}", markup=False)
 
     def update() -> None:
         nonlocal last
