@@ -15,7 +15,10 @@ from pipelines.stages.refine import Unit
 if TYPE_CHECKING:
     from pipelines.dedup.index import Sketched
 
-CODE = ("pipelines.dedup.index", "pipelines.dedup.survivors", "pipelines.stages.index", "numpy==", "pyarrow==")
+CODE = (
+    "pipelines.dedup.index", "pipelines.dedup.kernel", "pipelines.dedup.survivors", "pipelines.stages.index",
+    "numba==", "numpy==", "pyarrow==",
+)  # fmt: skip
 _COLUMNS = ("id", "source", "fate", "chars", "measurements", "content", "form", "figures", "signature", "shingles")
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 CODE = (
     "pipelines.normalize", "pipelines.survey", "pipelines.privacy", "pipelines.suspects", "pipelines.words",
     "pipelines.offsets", "pipelines.quality", "pipelines.items", "pipelines.decontaminate", "pipelines.refine",
-    "pipelines.dedup.minhash", "pipelines.dedup.shingle", "pipelines.dedup.paragraphs", "pipelines.dedup.wrapped",
+    "pipelines.dedup.kernel", "pipelines.dedup.minhash", "pipelines.dedup.shingle", "pipelines.dedup.paragraphs", "pipelines.dedup.wrapped",
     "pipelines.blocks", "pipelines.stages.refine", "registry.document",
     "fugashi==", "unidic-lite==", "datatrove==", "datasketch==", "numba==", "pyarrow==", "zstandard==",
 )  # fmt: skip
