@@ -42,7 +42,7 @@ print(time.process_time() - begun)
 _OURS = """
 import sys, time
 from pathlib import Path
-from registry.recipe import load
+from registry.configuration import load
 from train.merge.config import Merge
 from train.merge.run import merge
 begun = time.process_time()

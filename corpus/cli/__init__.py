@@ -20,7 +20,7 @@ from registry.errors import CorpusError, nearest  # noqa: E402
 # own.
 COMMANDS = {
     "build": "Build a corpus: documents, ledger and tokenized shards.",
-    "extract": "Print the documents of one file, as stage 2 of a build reads them.",
+    "extract": "Print the documents of each file, as stage 2 of a build reads them.",
     "explain": "Tell what happened to one document, and why.",
     "audit": "Write the report of a build, and hold its numbers against gates.",
     "diff": "Tell what changed from one build to another.",

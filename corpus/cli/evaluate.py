@@ -18,7 +18,7 @@ def command(config: Path, changes: tuple[str, ...]) -> None:
     CONFIG names models, builds and tasks. Models after the first are compared to it, by a paired bootstrap.
     """
     from corpus.cli.extras import needs
-    from registry.recipe import load
+    from registry.configuration import load
     from train.config import Evaluate
 
     read = load(config, Evaluate, changes)

@@ -28,7 +28,7 @@ _PARTIAL = 3
 )
 @click.option("--check", is_flag=True, help="Tell instead which figures of the source are not in the text, and where.")
 def command(files: tuple[Path, ...], form: str, changes: tuple[str, ...], check: bool) -> int:
-    """Print the documents of each file, or of each member of an archive, as stage 2 of a build reads them.
+    """Print the documents of each file, as stage 2 of a build reads them.
 
     The file's type is told by its bytes, not by its name. The parser runs in a process of its own, with limits on
     time and memory.

@@ -20,7 +20,7 @@ def command(config: Path, changes: tuple[str, ...], report: bool, sweep: bool) -
     CONFIG names inputs, weights, method and the folder to make. The result is a Hugging Face checkpoint, or an adapter
     in PEFT's format, with a merge.json of all digests.
     """
-    from registry.recipe import load
+    from registry.configuration import load
     from train.merge.config import Merge
 
     read = load(config, Merge, changes)

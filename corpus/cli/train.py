@@ -19,7 +19,7 @@ def command(config: Path, changes: tuple[str, ...]) -> int:
     processes. A signal saves and stops.
     """
     from corpus.cli.extras import needs
-    from registry.recipe import load
+    from registry.configuration import load
     from train.config import Train
 
     read = load(config, Train, changes)

@@ -10,8 +10,9 @@ import pytest
 
 from corpus.cli import COMMANDS, cli
 from corpus.reference import commands, recipe
+from registry.configuration import section_of
 from registry.names import extractor, rule
-from registry.recipe import Recipe, section_of
+from registry.recipe import Recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 

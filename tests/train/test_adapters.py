@@ -11,8 +11,8 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+from registry.configuration import load  # noqa: E402
 from registry.errors import UsageError  # noqa: E402
-from registry.recipe import load  # noqa: E402
 from train import lora, vocabulary  # noqa: E402
 from train.config import Lora, Train  # noqa: E402
 from train.merge.config import Merge  # noqa: E402

@@ -15,9 +15,9 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+from registry.configuration import load  # noqa: E402
 from registry.errors import RecipeError, RecordError, StageError, UsageError  # noqa: E402
 from registry.manifest import Manifest  # noqa: E402
-from registry.recipe import load  # noqa: E402
 from train import checkpoint, model, pretrain  # noqa: E402
 from train.config import Train  # noqa: E402
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from registry.recipe import Section
+from registry.configuration import Section
 
 
 class Part(Section):

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from registry.configuration import load
 from registry.errors import UsageError, nearest
-from registry.recipe import load
 from train.config import Evaluate, Judged
 from train.merge.run import merge
 
