@@ -173,11 +173,11 @@ def _check_sources(made: Plan) -> None:
 
 
 def _check_tokenizer(made: Plan) -> None:
-    from pipelines.tokenize import LanguageTokenizer
+    from pipelines.tokenize import load_once
 
     options = made.recipe.tokenize
     try:
-        LanguageTokenizer.load(made.place(options.tokenizer)).encode([""], bos=options.bos, eos=options.eos)
+        load_once(made.place(options.tokenizer)).encode([""], bos=options.bos, eos=options.eos)
     except UsageError as error:
         raise RecipeError(f"{made.path}: tokenize: {error}") from error
 

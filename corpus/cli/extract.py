@@ -30,8 +30,8 @@ _PARTIAL = 3
 def command(files: tuple[Path, ...], form: str, changes: tuple[str, ...], check: bool) -> int:
     """Print the documents of each file, as stage 2 of a build reads them.
 
-    The file's type is told by its bytes, not by its name; of an archive every member is read. The parser runs in a process of its own, with limits on
-    time and memory.
+    The file's type is told by its bytes, not by its name; of an archive every member is read. The parser runs in a
+    process of its own, with limits on time and memory.
     """
     import tempfile
 

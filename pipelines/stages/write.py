@@ -68,24 +68,20 @@ def write(run: Run, refined: list[tuple[Unit, Slice]], deduped: list[Path], *, f
     return results
 
 
-@cache
-def _load_tokenizer(path: str) -> LanguageTokenizer:
-    from pipelines.tokenize import LanguageTokenizer
-
-    return LanguageTokenizer.load(Path(path))
-
-
 def tokenizer(plan: Plan, *, fast: bool = False) -> LanguageTokenizer:
     """The recipe's tokenizer, loaded once per process; with `fast`, fastokens encodes."""
-    path = str(plan.place(plan.recipe.tokenize.tokenizer))
-    return _load_fast(path) if fast else _load_tokenizer(path)
+    from pipelines.tokenize import load_once
+
+    path = plan.place(plan.recipe.tokenize.tokenizer)
+    return _load_fast(path) if fast else load_once(path)
 
 
 @cache
-def _load_fast(path: str) -> LanguageTokenizer:
+def _load_fast(path: Path) -> LanguageTokenizer:
+    from pipelines.tokenize import load_once
     from pipelines.tokenize.fast import load_fast
 
-    made = _load_tokenizer(path)
+    made = load_once(path)
     encoder = load_fast(made.encoder)
     if encoder is None:
         raise StageError("fastokens was there when this build began, and is no longer; run the same command again")
