@@ -18,6 +18,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+sys.path.sort(key=lambda place: Path(place).resolve() == Path(__file__).resolve().parent)  # html.py is no library
+
 import numpy as np
 from dedup_labelled import labelled, truth
 from dedup_peers import SIGN, WHOLE

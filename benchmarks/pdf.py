@@ -25,6 +25,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+sys.path.sort(key=lambda place: Path(place).resolve() == Path(__file__).resolve().parent)  # html.py is no library
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pipelines.extract import Part, Raw

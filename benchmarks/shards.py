@@ -26,6 +26,8 @@ from typing import Any
 
 os.environ.update(RAYON_NUM_THREADS="1", TOKENIZERS_PARALLELISM="false", HF_HUB_OFFLINE="1")  # as in a build's worker
 
+sys.path.sort(key=lambda place: Path(place).resolve() == Path(__file__).resolve().parent)  # html.py is no library
+
 import numpy as np
 
 from corpus.export import plan
