@@ -85,9 +85,8 @@ class Signer:
         else:
             shingled = shingle_characters(text, n=self._n, mask=self._mask)
         shingled.hashes.sort()
-        shingles = _unique(shingled.hashes)
-        figures = 0 if self._mask else shingled.figures
-        return Sketch(shingles, sign_with(shingles, self._factors, self._summands), shingled.form, figures)
+        shingles, signature = _signed(shingled.hashes, self._factors, self._summands)
+        return Sketch(shingles, signature, shingled.form, 0 if self._mask else shingled.figures)
 
 
 def sign(shingles: NDArray[np.uint32], *, permutations: int = 120, seed: int = 1) -> NDArray[np.uint32]:
@@ -103,17 +102,6 @@ def draw_permutations(permutations: int, seed: int) -> tuple[NDArray[np.uint32],
     draw = np.random.RandomState(seed)
     factors = draw.randint(0, 1 << 31, permutations, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
     return factors, draw.randint(0, 1 << 32, permutations, dtype=np.uint32)
-
-
-@kernel(vector(types.uint32, writable=True), _u32)
-def _unique(ordered: Any) -> Any:
-    """The distinct ones of hashes in order."""
-    unique = np.empty(ordered.size, np.uint32)
-    size = 0
-    for i in range(ordered.size):
-        unique[size] = ordered[i]
-        size += 1 if i + 1 == ordered.size or ordered[i + 1] != ordered[i] else 0
-    return unique[:size].copy()
 
 
 @kernel(vector(types.uint32, writable=True), _u32, _u32, _u32)
@@ -134,3 +122,18 @@ def sign_with(shingles: Any, factors: Any, summands: Any) -> Any:
                 least = min(least, np.uint32(np.uint32(mixed[j] * factor) + summand))
             signature[k] = least
     return signature
+
+
+_two = types.UniTuple(vector(types.uint32, writable=True), 2)  # type: ignore[no-untyped-call]
+
+
+@kernel(_two, _u32, _u32, _u32)
+def _signed(ordered: Any, factors: Any, summands: Any) -> Any:
+    """The distinct ones of hashes in order, and their signature."""
+    unique = np.empty(ordered.size, np.uint32)
+    size = 0
+    for i in range(ordered.size):
+        unique[size] = ordered[i]
+        size += 1 if i + 1 == ordered.size or ordered[i + 1] != ordered[i] else 0
+    unique = unique[:size].copy()
+    return unique, sign_with(unique, factors, summands)

@@ -1,9 +1,9 @@
 """Text and the places of its words -> 32-bit shingle hashes, and hashes of its figures and of all else.
 
 The text is folded first (NFKD, case, white space and invisible characters dropped), so that the same words in full and
-half width, in capitals or with other line breaks between them hash alike. Folding goes by a table of code points while
-the words are hashed: 10 ns a word, where `unicodedata.normalize` takes 120 a character on text with full-width figures.
-A figure is one word however MeCab cuts it: 1,234 is three words, and １，２３４ is cut elsewhere.
+half width, in capitals or with other line breaks between them hash alike. Folding goes by a table of code points, 3 ns a
+character, where `unicodedata.normalize` takes 120 on text with full-width figures. A figure is one word however MeCab
+cuts it: 1,234 is three words, and １，２３４ is cut elsewhere.
 
 Two texts that differ in figures alone have the same `form` and other `figures`: the one is a hash of the characters in
 their order without figures and signs, the other the sum of the hashes of the figures and signs, whatever their order.
@@ -56,21 +56,17 @@ def shingle_words(text: str, start: NDArray[np.int32], end: NDArray[np.int32], *
         ValueError: an offset lies outside the text.
     """
     start, end = (np.ascontiguousarray(offsets, dtype=np.int32) for offsets in (start, end))
-    if start.size != end.size or (start.size and not _inside(start, end, len(text))):
-        raise ValueError("the offsets of the words do not fit the text")
-    words, form, figures = _words(_code_points(text), start, end, *_folding(), _signs(), True, mask)
-    return Shingled(_shingles(words, n), form, figures)
+    return Shingled(*_of_words(_code_points(text), start, end, *_folding(), _signs(), n, mask))
 
 
 def shingle_characters(text: str, *, n: int, mask: bool) -> Shingled:
     """Of the n-grams of the characters: ㈱ is three of them, half-width ｶﾞ one."""
-    folded = _fold(_code_points(text), *_folding())
+    folded, _ = _fold(_code_points(text), *_folding())
     start = np.flatnonzero(~_marks()[np.minimum(folded, FOLDED - 1)]).astype(np.int32)
     end = np.append(start[1:], np.int32(folded.size))[: start.size]
-    nothing = np.empty(0, np.uint32)  # it is folded already
-    words, form, figures = _words(folded, start, end, nothing, nothing, _signs(), True, mask)
+    words, form, figures = _words(folded, start, end, _signs(), True, mask)
     if not mask:
-        words, _, _ = _words(folded, start, end, nothing, nothing, _signs(), False, False)
+        words, _, _ = _words(folded, start, end, _signs(), False, False)
     return Shingled(_shingles(words, n), form, figures)
 
 
@@ -104,63 +100,46 @@ def _marks() -> NDArray[np.bool_]:
 
 
 @cache
-def _signs() -> NDArray[np.uint32]:
-    return np.array(sorted(map(ord, SIGNS)), dtype=np.uint32)
+def _signs() -> NDArray[np.bool_]:
+    """Which code points are signs, up to the last that is one."""
+    return np.isin(np.arange(1 + max(map(ord, SIGNS))), [*map(ord, SIGNS)])
 
 
-@kernel(types.boolean, _i32, _i32, types.int64)
-def _inside(start: Any, end: Any, size: Any) -> Any:
-    inside = True
-    for i in range(start.size):
-        inside &= (start[i] >= 0) & (start[i] <= size) & (end[i] >= 0) & (end[i] <= size)
-    return inside
+_folded = types.Tuple([vector(types.uint32, writable=True), vector(types.int32, writable=True)])  # type: ignore[no-untyped-call]
 
 
-@kernel(vector(types.uint32, writable=True), _u32, _u32, _u32)
+@kernel(_folded, _u32, _u32, _u32)
 def _fold(codes: Any, single: Any, longer: Any) -> Any:
-    """The folded code points."""
-    size = np.int64(0)
+    """The folded code points, and the place [n + 1] of each character's first among them."""
+    place = np.empty(codes.size + 1, np.int32)
+    size = np.int32(0)
     for i in range(codes.size):
+        place[i] = size
         form = single[codes[i]] if codes[i] < single.size else codes[i]
-        size += 1 if form < UNICODE else np.int64(longer[form - UNICODE])
+        size += np.int32(1) if form < UNICODE else np.int32(longer[form - UNICODE])
+    place[codes.size] = size
     folded = np.empty(size, np.uint32)
-    place = np.int64(0)
     for i in range(codes.size):
         form = single[codes[i]] if codes[i] < single.size else codes[i]
         if form < UNICODE:
-            folded[place] = form
-            place += 1
-            continue
-        for k in range(np.int64(longer[form - UNICODE])):
-            folded[place] = longer[form - UNICODE + 1 + k]
-            place += 1
-    return folded
+            folded[place[i]] = form
+        else:
+            for k in range(place[i + 1] - place[i]):
+                folded[place[i] + k] = longer[form - UNICODE + 1 + k]
+    return folded, place
 
 
-@kernel(types.int64, _u32, types.int64, types.int64, _u32, _u32)
-def _figure(codes: Any, begin: Any, stop: Any, single: Any, longer: Any) -> Any:
-    """What a word is of a figure: 0 nothing, 1 only commas and points, or nothing visible, 2 digits."""
+@kernel(types.int64, _u32, types.int64, types.int64)
+def _figure(folded: Any, begin: Any, stop: Any) -> Any:
+    """What a word is of a figure: 0 nothing, 1 only commas and points, 2 digits."""
     found = 1
     for i in range(begin, stop):
-        form = single[codes[i]] if codes[i] < single.size else codes[i]
-        size = np.int64(1) if form < UNICODE else np.int64(longer[form - UNICODE])
-        for k in range(size):
-            c = form if form < UNICODE else longer[form - UNICODE + 1 + k]
-            if 48 <= c <= 57:
-                found = 2
-            elif c not in {44, 46}:
-                return 0
+        c = folded[i]
+        if 48 <= c <= 57:
+            found = 2
+        elif c not in {44, 46}:
+            return 0
     return found
-
-
-@kernel(types.boolean, _u32, types.int64, types.int64, _u32, _u32)
-def _blank(codes: Any, begin: Any, stop: Any, single: Any, longer: Any) -> Any:
-    """Whether nothing visible stands there."""
-    for i in range(begin, stop):
-        form = single[codes[i]] if codes[i] < single.size else codes[i]
-        if form < UNICODE or longer[form - UNICODE] > 0:
-            return False
-    return True
 
 
 @kernel(types.uint64, types.uint64)
@@ -169,29 +148,11 @@ def _mixed(word: Any) -> Any:
     return word ^ (word >> HALF)
 
 
-_three = types.UniTuple(types.uint64, 3)  # type: ignore[no-untyped-call]
-
-
-@kernel(_three, types.uint32, types.uint64, types.uint64, _u32, _u32)
-def _character(shape: Any, word: Any, form: Any, longer: Any, signs: Any) -> Any:
-    """A word and a form with one character more, and the hash of the character where it is a sign."""
-    size = np.int64(1) if shape < UNICODE else np.int64(longer[shape - UNICODE])
-    sign = np.uint64(0)
-    for k in range(size):
-        c = np.uint64(shape if shape < UNICODE else longer[shape - UNICODE + 1 + k])
-        word = word * SPREAD + c
-        if np.any(signs == c):
-            sign += _mixed(c)
-        else:
-            form = form * POWER + c
-    return word, form, sign
-
-
 _hashed = types.Tuple([vector(types.uint64, writable=True), types.uint64, types.uint64])  # type: ignore[no-untyped-call]
 
 
-@kernel(_hashed, _u32, _i32, _i32, _u32, _u32, _u32, types.boolean, types.boolean)
-def _words(codes: Any, start: Any, end: Any, single: Any, longer: Any, signs: Any, join: Any, mask: Any) -> Any:
+@kernel(_hashed, _u32, _i32, _i32, vector(types.boolean), types.boolean, types.boolean)
+def _words(folded: Any, start: Any, end: Any, signs: Any, join: Any, mask: Any) -> Any:
     """64-bit hashes of the words that are not blank; with `join`, the touching parts of a figure are one word."""
     words = np.empty(start.size, np.uint64)
     count, reach, digits = 0, np.int64(-1), False
@@ -200,30 +161,24 @@ def _words(codes: Any, start: Any, end: Any, single: Any, longer: Any, signs: An
         begin, stop = np.int64(start[i]), np.int64(end[i])
         if begin >= stop:
             continue
-        first = single[codes[begin]] if codes[begin] < single.size else codes[begin]
-        figure = 0
-        if first <= 57 or first >= UNICODE:  # any other begins no figure
-            if join:
-                figure = _figure(codes, begin, stop, single, longer)
-            if _blank(codes, begin, stop, single, longer):
-                continue
-        if figure == 0 or reach < 0 or not _blank(codes, reach, begin, single, longer):
+        figure = _figure(folded, begin, stop) if join and folded[begin] <= 57 else 0
+        if figure == 0 or reach != begin:
             figures += _mixed(word) if digits else np.uint64(0)
             word, digits = START, False
             count += 1
         for at in range(begin, stop):
-            shape = single[codes[at]] if codes[at] < single.size else codes[at]
-            if figure == 0 and 0x25B3 < shape < UNICODE:  # most of all characters: kana and kanji
-                word, form = word * SPREAD + shape, form * POWER + shape
-                continue
-            word, rest, sign = _character(shape, word, form, longer, signs)
-            form = form if figure else rest
-            figures += np.uint64(0) if figure else sign
+            c = np.uint64(folded[at])
+            word = word * SPREAD + c
+            if figure == 0:
+                if c < signs.size and signs[c]:
+                    figures += _mixed(c)
+                else:
+                    form = form * POWER + c
         digits |= figure == 2
         words[count - 1] = FIGURE if mask and digits else _mixed(word)
         reach = stop if figure else np.int64(-1)
     figures += _mixed(word) if digits else np.uint64(0)
-    return words[:count].copy(), form, figures
+    return words[:count], form, figures
 
 
 @kernel(vector(types.uint32, writable=True), _u64, types.int64)
@@ -239,3 +194,22 @@ def _shingles(words: Any, n: Any) -> Any:
     for i in range(count):
         shingles[i] = np.uint32((sums[i] ^ (sums[i] >> HALF)) * SPREAD >> HALF)
     return shingles
+
+
+_shingled = types.Tuple([vector(types.uint32, writable=True), types.uint64, types.uint64])  # type: ignore[no-untyped-call]
+
+
+@kernel(_shingled, _u32, _i32, _i32, _u32, _u32, vector(types.boolean), types.int64, types.boolean)
+def _of_words(codes: Any, start: Any, end: Any, single: Any, longer: Any, signs: Any, n: Any, mask: Any) -> Any:
+    """All of it in one call: 1,000 short texts would spend a third of their time between kernels."""
+    inside = start.size == end.size
+    for i in range(start.size if inside else 0):
+        inside &= (start[i] >= 0) & (start[i] <= codes.size) & (end[i] >= 0) & (end[i] <= codes.size)
+    if not inside:
+        raise ValueError("the offsets of the words do not fit the text")
+    folded, place = _fold(codes, single, longer)
+    begin, stop = np.empty(start.size, np.int32), np.empty(start.size, np.int32)
+    for i in range(start.size):
+        begin[i], stop[i] = place[start[i]], place[end[i]]
+    words, form, figures = _words(folded, begin, stop, signs, True, mask)
+    return _shingles(words, n), form, figures
