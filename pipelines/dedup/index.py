@@ -4,12 +4,13 @@ An index is an Arrow file of one uncompressed batch, so its columns are arrays i
 stays on disk. Of a document it holds where it stands in the order of preference, hashes of its content, its signature
 cut to 8 bits a lane (which tells whether a pair is worth reading), its shingles, and a key per band. The keys of a band
 are sorted, each with its row in the lower 20 bits, so the documents of a range of keys are one slice of every index:
-that is how the work is cut into pieces that fit memory, however many documents there are. 400 bytes a document besides
+that is how the work is cut into pieces that fit memory, however many documents there are. 360 bytes a document besides
 its shingles at 20 bands of 6, where datatrove writes 952 and datasketch holds 4,000.
 """
 
 from __future__ import annotations
 
+import mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,7 +22,7 @@ from registry.errors import RecordError
 from registry.publish import replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -34,7 +35,7 @@ WHOLE = "whole"  # the key that documents share whose shingles and figures are t
 FACTS = ("id_high", "id_low", "content_high", "content_low", "merit", "form", "figures", "whole_hash")
 _SPREAD = np.uint64(0xD6E8FEB86659FD93)
 _HALF = np.uint64(32)
-_i64 = vector(types.int64)
+_i64, _u64w = vector(types.int64), vector(types.uint64, writable=True)
 
 
 class Sketched(NamedTuple):
@@ -51,9 +52,9 @@ def band_name(band: int) -> str:
     return f"band_{band:03d}"
 
 
-def hashed_rows(columns: Iterable[NDArray[Any]], count: int) -> U64:
+def hashed_rows(columns: Iterable[NDArray[Any]], count: int, seed: int = 0) -> U64:
     """64-bit hashes [count] of rows that are given column by column, well mixed in their upper bits."""
-    keys = np.zeros(count, dtype=np.uint64)
+    keys = np.full(count, seed, dtype=np.uint64)
     for column in columns:
         keys = (keys ^ column) * _SPREAD
         keys ^= keys >> _HALF
@@ -76,7 +77,7 @@ def columns_of(given: Sketched, *, bands: int, rows: int) -> dict[str, Any]:
     whole = _whole(facts, shingles, offsets, by_content) if bands else by_content
     keys = {WHOLE: whole}
     for band in range(bands):
-        keys[band_name(band)] = hashed_rows(signatures[:, band * rows : (band + 1) * rows].T, count)
+        keys[band_name(band)] = hashed_rows(signatures[:, band * rows : (band + 1) * rows].T, count, band)
     row, low = np.arange(count, dtype=np.uint64), np.uint64(ROW_BITS)
     for name, column in keys.items():
         keys[name] = column >> low << low | row
@@ -132,7 +133,7 @@ def write_index(path: Path, columns: dict[str, Any]) -> None:
 
 
 def read_index(path: Path) -> dict[str, Any]:
-    """The columns of an index as read-only arrays in a memory map.
+    """The columns of an index as read-only arrays in a memory map, which stands under "map" itself.
 
     Raises:
         RecordError: the file is damaged.
@@ -140,11 +141,12 @@ def read_index(path: Path) -> dict[str, Any]:
     import pyarrow as pa
 
     try:
-        file = pa.ipc.open_file(pa.memory_map(str(path)))
-        batch = file.get_batch(0)
-    except (OSError, pa.ArrowInvalid) as error:
+        with path.open("rb") as file:
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        batch = pa.ipc.open_file(pa.py_buffer(mapped)).get_batch(0)
+    except (OSError, ValueError) as error:  # ArrowInvalid is a ValueError, and so is an empty file
         raise RecordError(f"{path} is damaged ({error}); build again") from None
-    columns: dict[str, Any] = {}
+    columns: dict[str, Any] = {"map": mapped}
     for name in batch.schema.names:
         column = batch.column(name)
         if name == "signature":
@@ -155,6 +157,15 @@ def read_index(path: Path) -> dict[str, Any]:
         else:
             columns[name] = column.to_numpy()
     return columns
+
+
+@kernel(types.void, vector(types.uint64), types.int64, types.int64, _u64w)
+def _pack(column: Any, shift: Any, base: Any, keys: Any) -> Any:
+    """Keys without their first `shift` bits and with ordinals instead of rows."""
+    above = np.uint64(ROW_BITS) + np.uint64(shift)
+    for i in range(column.size):
+        row = np.int64(column[i] & np.uint64(ROWS - 1))
+        keys[i] = (column[i] << np.uint64(shift)) >> above << above | np.uint64(row + base)
 
 
 @kernel(types.void, vector(types.uint32), _i64, _i64, _i64, vector(types.uint32, writable=True))
@@ -189,19 +200,32 @@ class Shelf:
         place: I64 = self.ages[np.searchsorted(self.bases, ordinals, side="right") - 1]
         return place
 
-    def keys(self, name: str, low: int, high: int) -> tuple[U64, I64]:
-        """The keys from `low` to below `high`, without their row bits, and the documents that have them."""
-        found, ordinals = [], []
-        mask, bits = np.uint64(ROWS - 1), np.uint64(ROW_BITS)
+    @property
+    def least_parts(self) -> int:
+        """Into how many parts, a power of two, keys have to be cut so that a key and an ordinal fit 64 bits."""
+        return 1 << max(0, (self.count - 1).bit_length() - ROW_BITS)
+
+    def keys(self, names: Sequence[str], part: int, parts: int) -> tuple[U64, int]:
+        """The keys of some columns that lie in one of `parts` equal ranges, sorted, each with its document's ordinal.
+
+        The ordinal stands in the lower bits, whose number is returned too; above it stand 44 bits of the key but for
+        those that all keys of the range share. `parts` is a power of two, and at least `least_parts`.
+        """
+        shift = parts.bit_length() - 1
+        low, high = part << (64 - shift), (part + 1) << (64 - shift)
+        slices = []
         for base, index in zip(self.bases.tolist(), self.indexes, strict=False):
-            column = index[name]
-            begin = np.searchsorted(column, np.uint64(low)) if low else 0
-            end = np.searchsorted(column, np.uint64(high)) if high < 1 << 64 else len(column)
-            found.append(column[begin:end] >> bits)
-            ordinals.append((column[begin:end] & mask).astype(np.int64) + base)
-        if not found:
-            return np.empty(0, np.uint64), np.empty(0, np.int64)
-        return np.concatenate(found), np.concatenate(ordinals)
+            for name in names:
+                column = index[name]
+                begin = int(np.searchsorted(column, np.uint64(low))) if low else 0
+                end = int(np.searchsorted(column, np.uint64(high))) if high < 1 << 64 else len(column)
+                slices.append((column[begin:end], base))
+        keys, at = np.empty(sum(len(column) for column, _ in slices), np.uint64), 0
+        for column, base in slices:
+            _pack(column, np.int64(shift), np.int64(base), keys[at : at + len(column)])
+            at += len(column)
+        keys.sort()
+        return keys, ROW_BITS + shift
 
     def take(self, name: str, ordinals: I64) -> Any:
         """The values of a column (of FACTS, or the signature) of some documents."""
@@ -223,16 +247,24 @@ class Shelf:
         offsets = np.concatenate(([0], np.cumsum(self.sizes(ordinals)))).astype(np.int64)
         flat = np.empty(int(offsets[-1]), dtype=np.uint32)
         for place, rows, index in self._by_index(ordinals):
-            _copy(index["shingles"], index["offsets"], rows, offsets[np.flatnonzero(place)], flat)
+            _copy(index["shingles"], index["offsets"], rows, offsets[place], flat)
         return flat, offsets
+
+    def release(self) -> None:
+        """Give back the memory of all that was read; the files stay mapped, and the system may still cache them."""
+        for index in self.indexes:
+            if "map" in index:
+                index["map"].madvise(mmap.MADV_DONTNEED)
 
     def order(self, ordinals: I64, *before: NDArray[Any]) -> I64:
         """The order [n] that sorts documents by the arrays in `before`, then by preference."""
         ids = [self.take(name, ordinals) for name in ("id_low", "id_high", "merit")]
         return np.lexsort((*ids, self.age(ordinals), *reversed(before))).astype(np.int64)
 
-    def _by_index(self, ordinals: I64) -> Iterable[tuple[NDArray[np.bool_], I64, dict[str, Any]]]:
-        of = np.searchsorted(self.bases, ordinals, side="right") - 1
-        for number in np.unique(of).tolist():
-            place = of == number
+    def _by_index(self, ordinals: I64) -> Iterator[tuple[I64, I64, dict[str, Any]]]:
+        """Per index that has some of the documents: their places in `ordinals`, their rows in order, the index."""
+        order = np.argsort(ordinals)
+        cuts = np.searchsorted(ordinals[order], self.bases)
+        for number in np.flatnonzero(np.diff(cuts)).tolist():
+            place = order[cuts[number] : cuts[number + 1]]
             yield place, ordinals[place] - self.bases[number], self.indexes[number]

@@ -7,10 +7,13 @@ is a candidate with a probability of .998. At a threshold of 0.7 that is .918, a
 
 A pair that differs in figures alone (same form, other figures) is not linked, however similar it is.
 
-Bands are joined in rounds. Within a band every document is in one bucket, and a bucket is linked by itself: documents
-that were linked in an earlier round or in this bucket are not compared again, and each is compared with 2 * REACH
-others at most. So the links do not depend on how a round is cut into pieces, a million copies or a million strangers
-that share a band take time in proportion to their number, and of a piece no more shingles than `room` are held.
+Bands are joined in rounds. The documents that have the same key of a band are a bucket, and a bucket is linked by
+itself: documents that were linked in an earlier round or in this bucket are not compared again, and each is compared
+with 2 * REACH others at most. So the links do not depend on how a round is cut into parts, a million copies or a
+million strangers that share a band take time in proportion to their number, and no more shingles than `room` are held.
+
+Keys are sorted with their documents' numbers in their lower bits, 25 ns each, and walked once: nothing else is done for
+the documents that share no band. Ten million of them take 8 s of sorting in all, where argsort takes 40.
 """
 
 from __future__ import annotations
@@ -21,33 +24,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numba import types
 
-from pipelines.dedup.index import WHOLE, Shelf, band_name
+from pipelines.dedup.index import WHOLE, band_name
 from pipelines.dedup.kernel import kernel, vector
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
+
+    from pipelines.dedup.index import Shelf
 
     I64 = NDArray[np.int64]
 
 REACH = 32  # a bucket's best documents, and the last ones before a document, that it is compared with
 DOUBT = 5.0  # standard errors that an estimate may lie below the threshold before the sets themselves are not read
-ALL_KEYS = 1 << 64
-
-
-class Linked(NamedTuple):
-    """What earlier rounds have found: documents in order, and the least of those each is linked with."""
-
-    documents: I64
-    labels: I64
-    copies: I64  # documents, in order, that have the shingles and figures of a better one: it stands for them
-
-    def label(self, documents: I64) -> I64:
-        """The label of each document; its own number where it is not linked."""
-        if not self.documents.size:
-            return documents
-        place = np.minimum(np.searchsorted(self.documents, documents), self.documents.size - 1)
-        labels: I64 = np.where(self.documents[place] == documents, self.labels[place], documents)
-        return labels
+APART = np.uint32(0xFFFFFFFF)  # the label of a document that is not compared any more
 
 
 class _Bucketed(NamedTuple):
@@ -68,74 +59,101 @@ def rounds(bands: int) -> list[list[str]]:
     return found
 
 
-def whole_links(shelf: Shelf, *, low: int = 0, high: int = ALL_KEYS) -> I64:
+def whole_links(shelf: Shelf, *, part: int = 0, parts: int = 1) -> I64:
     """Links [m, 2] from the best to every other document with the same shingles and figures, or the same content."""
-    bucketed = _buckets(shelf, WHOLE, low, high, Linked(*[np.empty(0, np.int64)] * 3))
-    first, other = bucketed.documents[bucketed.begin], bucketed.documents
-    same = shelf.take("whole_hash", first) == shelf.take("whole_hash", other)
-    same &= shelf.sizes(first) == shelf.sizes(other)
-    same &= first != other
-    return np.stack((first[same], other[same]), axis=1)
+    documents, _ = _shared(*shelf.keys([WHOLE], part, parts), np.arange(shelf.count, dtype=np.uint32))
+    whole, size = shelf.take("whole_hash", documents), shelf.sizes(documents)
+    order = shelf.order(documents, whole, size)
+    documents, whole, size = documents[order], whole[order], size[order]
+    fresh = np.ones(documents.size, np.bool_)
+    fresh[1:] = (whole[1:] != whole[:-1]) | (size[1:] != size[:-1])
+    first = documents[np.maximum.accumulate(np.where(fresh, np.arange(fresh.size), 0))]
+    shelf.release()
+    return np.stack((first[~fresh], documents[~fresh]), axis=1)
 
 
 def band_links(
     shelf: Shelf,
-    name: str,
-    linked: Linked,
+    names: Sequence[str],
+    labels: NDArray[np.uint32],
     *,
     threshold: float,
     settled: int = 0,
     planted: int | None = None,
-    low: int = 0,
-    high: int = ALL_KEYS,
+    part: int = 0,
+    parts: int = 1,
     room: int = 1 << 28,
 ) -> tuple[I64, I64]:
-    """Links [m, 2] within the buckets of one band, and which planted documents were found.
+    """Links [m, 2] within the buckets of some bands, and which planted documents were found.
 
     Args:
         shelf: all documents.
-        name: the column of the band's keys.
-        linked: what earlier rounds have found.
+        names: the columns of the bands' keys.
+        labels: [n] what earlier rounds have found: the same for documents that are linked; APART for a document that
+            a better one with its shingles and figures stands for, and for a planted one that was found.
         threshold: exact Jaccard similarity from which on documents are linked.
         settled: the first so many documents belong to earlier corpora: they are not compared among themselves.
         planted: from this ordinal on documents are planted: they are found, but link nothing.
-        low: the first key looked at.
-        high: the first key no longer looked at.
+        part: which of the ranges of keys is looked at.
+        parts: how many ranges there are, a power of two.
         room: bytes of shingles held at a time.
     """
     planted = shelf.count if planted is None else planted
-    bucketed = _buckets(shelf, name, low, high, linked)
+    bucketed = _buckets(shelf, names, part, parts, labels)
     parent = np.arange(bucketed.documents.size, dtype=np.int64)
     links, found = [np.empty((0, 2), np.int64)], []
     for begin, end in _pieces(shelf.sizes(bucketed.documents), room // 4):
         some = _read(shelf, bucketed, begin, end)
+        shelf.release()
         pairs = _link(bucketed, some, (begin, end, settled, planted), threshold, parent)
         pairs = bucketed.documents[pairs]
         links.append(pairs[pairs[:, 1] < planted])
         found.append(pairs[pairs[:, 1] >= planted, 1])
+    shelf.release()
     return np.concatenate(links), np.unique(np.concatenate([np.empty(0, np.int64), *found]))
 
 
-def _buckets(shelf: Shelf, name: str, low: int, high: int, linked: Linked) -> _Bucketed:
-    keys, documents = shelf.keys(name, low, high)
-    if linked.copies.size:
-        place = np.minimum(np.searchsorted(linked.copies, documents), linked.copies.size - 1)
-        single = linked.copies[place] != documents
-        keys, documents = keys[single], documents[single]
-    order = np.argsort(keys)
-    keys, documents = keys[order], documents[order]
-    label = linked.label(documents)
-    _, begin, count = np.unique(keys, return_index=True, return_counts=True)
-    first = np.repeat(begin, count)
-    strangers = np.add.reduceat(label != label[first], begin) if keys.size else np.empty(0)
-    wanted = np.repeat((count > 1) & (strangers > 0), count)  # the others have nothing to link
-    keys, documents, label = keys[wanted], documents[wanted], label[wanted]
-    order = shelf.order(documents, keys)
-    keys, documents = keys[order], documents[order]
-    _, begin, count = np.unique(keys, return_index=True, return_counts=True)
-    _, small = np.unique(label[order], return_inverse=True)
-    begins, ends = np.repeat(begin, count), np.repeat(begin + count, count)
-    return _Bucketed(*(np.ascontiguousarray(a, dtype=np.int64) for a in (documents, begins, ends, small)))
+def _buckets(shelf: Shelf, names: Sequence[str], part: int, parts: int, labels: NDArray[np.uint32]) -> _Bucketed:
+    """The buckets in which there is something to link, the best document of each first."""
+    documents, bucket = _shared(*shelf.keys(names, part, parts), labels)
+    order = shelf.order(documents, bucket)
+    documents = documents[order]
+    count = np.bincount(bucket)
+    end = np.cumsum(count)
+    _, small = np.unique(labels[documents], return_inverse=True)
+    spans = (np.repeat(end - count, count), np.repeat(end, count))
+    return _Bucketed(*(np.ascontiguousarray(a, dtype=np.int64) for a in (documents, *spans, small)))
+
+
+_two = types.UniTuple(vector(types.int64, writable=True), 2)  # type: ignore[no-untyped-call]
+
+
+@kernel(_two, vector(types.uint64), types.int64, vector(types.uint32))
+def _shared(keys: Any, bits: Any, labels: Any) -> Any:
+    """The documents of buckets with two labels or more, and the number of each one's bucket.
+
+    Below the lower `bits` of `keys`, which are in order, stand the documents. A bucket's number is counted from 0.
+    """
+    documents, bucket = np.empty(keys.size, np.int64), np.empty(keys.size, np.int64)
+    ordinals, above = (np.uint64(1) << np.uint64(bits)) - np.uint64(1), np.uint64(bits)
+    size, number, i = 0, 0, 0
+    while i < keys.size:
+        key, begin, strangers, first = keys[i] >> above, size, False, APART
+        alone = i + 1 == keys.size or keys[i + 1] >> above != key
+        while i < keys.size and keys[i] >> above == key:
+            document = np.int64(keys[i] & ordinals)
+            label = APART if alone else labels[document]
+            if label != APART:
+                first = label if first == APART else first
+                strangers |= label != first
+                documents[size], bucket[size] = document, number
+                size += 1
+            i += 1
+        if strangers:
+            number += 1
+        else:
+            size = begin  # nothing to link here
+    return documents[:size].copy(), bucket[:size].copy()
 
 
 def _pieces(sizes: I64, room: int) -> list[tuple[int, int]]:

@@ -18,7 +18,8 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
-from pipelines.dedup.link import Linked, band_links, common, rounds, whole_links
+from pipelines.dedup.link import APART, band_links, common, rounds, whole_links
+from registry.errors import RecordError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,14 +47,27 @@ class Duplicates:
     exact: NDArray[np.bool_]  # the same content as the survivor
 
 
-def merged(links: I64, copies: I64) -> Linked:
-    """What links [m, 2] hold together."""
-    if not links.size:
-        return Linked(links.ravel(), links.ravel(), copies)
+def merged(links: I64) -> tuple[I64, I64]:
+    """The documents [k] that links [m, 2] hold together, in order, and the least document of each one's component."""
     documents, places = np.unique(links, return_inverse=True)
     _, component = connected_components(_graph(places.reshape(-1, 2), documents.size), directed=False)
     _, first = np.unique(component, return_index=True)
-    return Linked(documents, documents[first[component]], copies)
+    return documents, documents[first[component]]
+
+
+def labelled(links: I64, apart: I64, count: int) -> NDArray[np.uint32]:
+    """A label [count] for each document: that of its component, or APART where it is one of `apart`.
+
+    Raises:
+        RecordError: there are more documents than 32 bits count.
+    """
+    if count > APART:
+        raise RecordError(f"{count:,} documents are too many for one search; the most are {int(APART):,}")
+    labels = np.arange(count, dtype=np.uint32)
+    documents, least = merged(links)
+    labels[documents] = least
+    labels[apart] = APART
+    return labels
 
 
 def find_links(
@@ -78,26 +92,23 @@ def find_links(
         room: bytes of shingles held at a time.
     """
     links = [known, whole_links(shelf)]
-    copies = np.unique(links[1][:, 1])
+    copies = links[1][:, 1]
     found = np.empty(0, np.int64)
-    if threshold is None:
-        return np.concatenate(links), found
-    for names in rounds(bands):
-        linked = merged(np.concatenate(links), np.union1d(copies, found))
-        for name in names:
-            some, more = band_links(
-                shelf, name, linked, threshold=threshold, settled=settled, planted=planted, room=room
-            )
-            links.append(some)
-            found = np.union1d(found, more)
+    for names in rounds(bands) if threshold else []:
+        labels = labelled(np.concatenate(links), np.union1d(copies, found), shelf.count)
+        some, more = band_links(
+            shelf, names, labels, threshold=threshold or 1.0, settled=settled, planted=planted, room=room
+        )
+        links.append(some)
+        found = np.union1d(found, more)
     return np.concatenate(links), found
 
 
 def resolve(shelf: Shelf, links: I64, *, threshold: float | None, settled: int = 0, room: int = 1 << 28) -> Duplicates:
     """The duplicates among the documents from `settled` on, by links [m, 2] that all were verified."""
-    linked = merged(links, np.empty(0, np.int64))
-    order = shelf.order(linked.documents, linked.labels)
-    documents, labels = linked.documents[order], linked.labels[order]
+    documents, labels = merged(links)
+    order = shelf.order(documents, labels)
+    documents, labels = documents[order], labels[order]
     best = _first_of(labels, documents)
     survivor = _by_figures(shelf, documents, labels, best)
     lost = np.flatnonzero((survivor != documents) & (documents >= settled))
@@ -147,6 +158,7 @@ def similarities(shelf: Shelf, x: I64, y: I64, room: int) -> tuple[NDArray[np.fl
     for piece in np.split(wanted, np.flatnonzero(np.diff(step)) + 1):
         documents, places = np.unique(np.concatenate((x[piece], y[piece])), return_inverse=True)
         shingles, offsets = shelf.shingles(documents)
+        shelf.release()
         a, b = places[: piece.size], places[piece.size :]
         shared = common(shingles, offsets, np.ascontiguousarray(a), np.ascontiguousarray(b))
         total = np.diff(offsets)[a] + np.diff(offsets)[b] - shared
