@@ -27,6 +27,7 @@ from dedup_peers import SIGN, WHOLE
 from pipelines.dedup.index import Shelf, Sketched, columns_of
 from pipelines.dedup.minhash import Signer, Sketch
 from pipelines.dedup.near import Duplicates, find_links, resolve
+from registry.recipe import Near
 
 ROUNDS = 2
 Words = list[list[str]]
@@ -70,8 +71,9 @@ def quality(documents: Words) -> dict[str, Any]:
     given = analysed(documents)
     found = sketches(given)
     result: dict[str, Any] = {"documents": len(documents)}
-    for threshold, bands, rows in ((0.8, 20, 6), (0.7, 24, 5)):
-        linked = duplicates(found, threshold=threshold, bands=bands, rows=rows)
+    for threshold in (0.8, 0.7):
+        near = Near(threshold=threshold)
+        linked = duplicates(found, threshold=threshold, bands=near.bands, rows=near.rows)
         losers, partners = linked.documents.tolist(), linked.partner.tolist()
         true = [exact.get((min(i, j), max(i, j)), 0.0) >= threshold for i, j in zip(losers, partners, strict=True)]
         group = np.arange(len(documents))

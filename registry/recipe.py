@@ -134,6 +134,13 @@ class Near(Section):
         "keep", description="Whether texts that differ only in figures are different."
     )
     threshold: float = Field(0.8, gt=0, le=1, description="Jaccard similarity from which two documents are duplicates.")
+    containment: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="How much of a document's shingles a longer one has to hold for the document to go; without it, "
+        "none goes for that.",
+    )
     bands: int = Field(
         20,
         ge=1,
@@ -148,11 +155,11 @@ class Near(Section):
     @model_validator(mode="before")
     @classmethod
     def _bands_for_the_threshold(cls, given: Any) -> Any:
-        """The most rows with which a pair at the threshold is still a candidate with a probability of 0.985."""
+        """The most rows with which a pair at the threshold is still a candidate with a probability of 0.995."""
         threshold = given.get("threshold", 0.8) if isinstance(given, dict) else None
         if not isinstance(threshold, int | float) or not 0 < threshold <= 1 or {"bands", "rows"} & set(given):
             return given
-        sure = [rows for rows in range(1, 13) if 1 - (1 - threshold**rows) ** (120 // rows) >= 0.985]
+        sure = [rows for rows in range(1, 13) if 1 - (1 - threshold**rows) ** (120 // rows) >= 0.995]
         rows = max(sure, default=1)
         return {**given, "bands": 120 // rows, "rows": rows}
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from pipelines.dedup.index import read_index
 from pipelines.dedup.survivors import halves
 from registry.errors import RecipeError
 from registry.layout import Layout
@@ -35,6 +36,15 @@ class Earlier:
     folder: Path
     fingerprint: str
     indexes: list[Path]
+    documents: int
+
+
+class Known(NamedTuple):
+    """What earlier builds decided."""
+
+    links: NDArray[np.int64]  # [m, 2] survivors and their duplicates
+    contained: NDArray[np.int64]  # [k, 2] containers and what stands in them
+    outside: dict[int, str]  # documents whose survivor is in none of these builds, and its id
 
 
 def earlier_builds(path: Path, recipe: Recipe) -> list[Earlier]:
@@ -62,19 +72,32 @@ def _earlier(path: Path, recipe: Recipe, name: str) -> Earlier:
                     f"{path}: dedup.against: {name} was built with dedup.near.{key}: {theirs[key]}, "
                     f"this recipe says {getattr(ours, key)}; their signatures cannot be compared"
                 )
-    indexes = [layout.root / file for file in manifest.files if file.startswith("signatures/")]
-    return Earlier(layout.root, manifest.fingerprint, sorted(indexes))
+    indexes = sorted(layout.root / file for file in manifest.files if file.startswith("signatures/"))
+    documents = sum(len(read_index(index)["merit"]) for index in indexes)
+    return Earlier(layout.root, manifest.fingerprint, indexes, documents)
 
 
-def known_links(shelf: Shelf, folders: list[Path]) -> tuple[NDArray[np.int64], dict[int, str]]:
-    """What earlier builds found: links [m, 2] of ordinals, and survivors that are in none of them, by ordinal."""
-    pairs = [
-        (row["duplicate_of"], row["id"]) for folder in folders for row in rows(Layout(folder).ledger, fate="duplicate")
-    ]
+def known(shelf: Shelf, folders: list[Path]) -> Known:
+    """What the builds in `folders` found among their documents, by ordinal."""
+    links, contained = [], []
+    for folder in folders:
+        for row in rows(Layout(folder).ledger, fate="duplicate"):
+            if row["rule"] != "contained":
+                links.append((row["duplicate_of"], row["id"]))
+            elif row["linked_to"] == row["duplicate_of"]:
+                contained.append((row["duplicate_of"], row["id"]))
+            else:  # a near-duplicate of what stands in the container
+                links.append((row["linked_to"], row["id"]))
+    near, far = _pairs(shelf, links)
+    inside, beyond = _pairs(shelf, contained)
+    return Known(near, inside, far | beyond)
+
+
+def _pairs(shelf: Shelf, pairs: list[tuple[str, str]]) -> tuple[NDArray[np.int64], dict[int, str]]:
+    """The ordinals [m, 2] of pairs on the shelf, and by the second's ordinal the first where that is not there."""
     places = _ordinals(shelf, [name for pair in pairs for name in pair]).reshape(-1, 2)
-    inside = (places >= 0).all(axis=1)
     outside = {int(b): pair[0] for (a, b), pair in zip(places, pairs, strict=True) if a < 0 <= b}
-    return places[inside], outside
+    return places[(places >= 0).all(axis=1)], outside
 
 
 def _ordinals(shelf: Shelf, ids: list[str]) -> Any:

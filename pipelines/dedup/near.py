@@ -11,7 +11,7 @@ alone is not its duplicate, even where a third document is similar to both; the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,6 +45,11 @@ class Duplicates:
     partner: I64  # the document of the linking pair
     linked: NDArray[np.float64]  # exact Jaccard with the partner, never below the threshold
     exact: NDArray[np.bool_]  # the same content as the survivor
+    contained: NDArray[np.bool_]  # the survivor is a longer document, and `similarity` the share that stands in it
+
+    def columns(self) -> list[NDArray[Any]]:
+        """All arrays, in the order in which they are given."""
+        return [getattr(self, field.name) for field in fields(self)]
 
 
 def merged(links: I64) -> tuple[I64, I64]:
@@ -120,7 +125,8 @@ def resolve(shelf: Shelf, links: I64, *, threshold: float | None, settled: int =
         partner[distant] = _next_steps(links, winners[distant], losers[distant])
         near[distant] = similarities(shelf, losers[distant], partner[distant], room)[0]
     place = np.argsort(losers)
-    return Duplicates(losers[place], winners[place], similarity[place], partner[place], near[place], exact[place])
+    columns: list[Any] = [losers, winners, similarity, partner, near, exact, np.zeros(losers.size, np.bool_)]
+    return Duplicates(*(column[place] for column in columns))
 
 
 def _first_of(groups: NDArray[Any], documents: I64) -> I64:

@@ -1,12 +1,14 @@
 """Text and the places of its words -> 32-bit shingle hashes, and hashes of its figures and of all else.
 
 The text is folded first (NFKD, case, white space and invisible characters dropped), so that the same words in full and
-half width, in capitals or with other line breaks between them hash alike. Folding goes by a table of code points, 3 ns a
-character, where `unicodedata.normalize` takes 120 on text with full-width figures. A figure is one word however MeCab
+half width, in capitals or with other line breaks between them hash alike. Folding goes by a table of code points, 5 ns
+a character, where `unicodedata.normalize` takes 120 on text with full-width figures. A figure is one word however MeCab
 cuts it: 1,234 is three words, and １，２３４ is cut elsewhere.
 
 Two texts that differ in figures alone have the same `form` and other `figures`: the one is a hash of the characters in
 their order without figures and signs, the other the sum of the hashes of the figures and signs, whatever their order.
+And the lowest bit of a shingle tells whether a figure or sign is in it, unless figures are masked: what is missing of a
+text in another may be nothing but figures.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ START = np.uint64(0x9E3779B97F4A7C15)
 FIGURE = np.uint64(0x2545F4914F6CDD1D)  # stands for every masked figure
 SPREAD = np.uint64(0xD6E8FEB86659FD93)
 POWER = np.uint64(0x9FB21C651E98DF25)  # odd: of the polynomial that makes a shingle of n words
-HALF = np.uint64(32)
+HALF, ONE = np.uint64(32), np.uint64(1)
 SIGNS = frozenset(
     "+-\u00b1\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u25b2\u25b3"
 )  # in a table a dash is a figure too: nil
@@ -153,9 +155,12 @@ _hashed = types.Tuple([vector(types.uint64, writable=True), types.uint64, types.
 
 @kernel(_hashed, _u32, _i32, _i32, vector(types.boolean), types.boolean, types.boolean)
 def _words(folded: Any, start: Any, end: Any, signs: Any, join: Any, mask: Any) -> Any:
-    """64-bit hashes of the words that are not blank; with `join`, the touching parts of a figure are one word."""
+    """64-bit hashes of the words that are not blank; with `join`, the touching parts of a figure are one word.
+
+    The lowest bit of a hash tells whether a digit or sign is in the word; with `mask` it is 0.
+    """
     words = np.empty(start.size, np.uint64)
-    count, reach, digits = 0, np.int64(-1), False
+    count, reach, digits, told = 0, np.int64(-1), False, np.uint64(0)
     form, figures, word = START, np.uint64(0), START
     for i in range(start.size):
         begin, stop = np.int64(start[i]), np.int64(end[i])
@@ -164,7 +169,7 @@ def _words(folded: Any, start: Any, end: Any, signs: Any, join: Any, mask: Any) 
         figure = _figure(folded, begin, stop) if join and folded[begin] <= 57 else 0
         if figure == 0 or reach != begin:
             figures += _mixed(word) if digits else np.uint64(0)
-            word, digits = START, False
+            word, digits, told = START, False, np.uint64(0)
             count += 1
         for at in range(begin, stop):
             c = np.uint64(folded[at])
@@ -172,10 +177,13 @@ def _words(folded: Any, start: Any, end: Any, signs: Any, join: Any, mask: Any) 
             if figure == 0:
                 if c < signs.size and signs[c]:
                     figures += _mixed(c)
+                    told = ONE
                 else:
                     form = form * POWER + c
+            if 48 <= c <= 57:
+                told = ONE
         digits |= figure == 2
-        words[count - 1] = FIGURE if mask and digits else _mixed(word)
+        words[count - 1] = (FIGURE if digits else _mixed(word)) & ~ONE if mask else _mixed(word) & ~ONE | told
         reach = stop if figure else np.int64(-1)
     figures += _mixed(word) if digits else np.uint64(0)
     return words[:count], form, figures
@@ -186,13 +194,14 @@ def _shingles(words: Any, n: Any) -> Any:
     """The upper halves of polynomials of n hashes, one vectorised pass per word of a shingle."""
     size = min(n, words.size)
     count = words.size - size + 1 if size else 0
-    sums = np.full(count, START)
+    sums, told = np.full(count, START), np.zeros(count, np.uint64)
     for k in range(size):
         for i in range(count):
             sums[i] = sums[i] * POWER + words[i + k]
+            told[i] |= words[i + k]
     shingles = np.empty(count, np.uint32)
     for i in range(count):
-        shingles[i] = np.uint32((sums[i] ^ (sums[i] >> HALF)) * SPREAD >> HALF)
+        shingles[i] = np.uint32((sums[i] ^ (sums[i] >> HALF)) * SPREAD >> HALF & ~ONE | told[i] & ONE)
     return shingles
 
 

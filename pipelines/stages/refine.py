@@ -79,7 +79,7 @@ def options_key(plan: Plan) -> str:
     near = (
         recipe.dedup.near
         if recipe.dedup.near == "off"
-        else recipe.dedup.near.model_dump(exclude={"threshold", "planted"})
+        else recipe.dedup.near.model_dump(exclude={"threshold", "containment", "planted"})
     )
     profiles = {kind: [asdict(limit) for limit in profile.limits] for kind, profile in plan.profiles.items()}
     refine = recipe.refine.model_dump(exclude={"profiles"})

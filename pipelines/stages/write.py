@@ -94,8 +94,9 @@ def task(spec: Json, target: Path, progress: Progress) -> Json:
     number = f"{spec['number']:05d}"
     with ExitStack() as stack:
         part = _Part(plan, stack, target, number, tokenizer(plan, fast=spec["fast"]))
-        duplicates, repeated = _duplicates(spec["deduped"][0]), _repeated(*spec["deduped"][1:])
-        for rows in _rows([Slice(**piece) for piece in spec["slices"]]):
+        slices = [Slice(**piece) for piece in spec["slices"]]
+        duplicates, repeated = _findings(slices, *spec["deduped"])
+        for rows in _rows(slices):
             part.add([_settle(row, duplicates, repeated) for row in rows])
             progress(len(rows))
     return part.result()
@@ -112,25 +113,30 @@ def _rows(slices: list[Slice]) -> Iterator[list[Json]]:
         yield held
 
 
-@cache
-def _duplicates(path: str) -> dict[str, Json]:
+def _findings(slices: list[Slice], duplicates: str, *repeated: str) -> tuple[dict[str, Json], dict[str, list[Json]]]:
+    """Of the documents of this task: what each duplicates, and its repeated paragraphs in the order of its text."""
     import pyarrow as pa
 
-    with pa.OSFile(path) as file:
-        return {row["id"]: row for row in pa.ipc.open_file(file).read_all().to_pylist()}
-
-
-@cache
-def _repeated(*paths: str) -> dict[str, list[Json]]:
-    """Repeated paragraphs by document, in the order of its text."""
-    import pyarrow as pa
-
+    ids = pa.chunked_array([batch.column(0) for batch in read_slices(slices, ["id"])], pa.string())
+    twins = {row["id"]: row for row in _rows_of(duplicates, ids)}
     found: dict[str, list[Json]] = {}
-    for path in paths:
-        with pa.OSFile(path) as file:
-            for row in pa.ipc.open_file(file).read_all().to_pylist():
-                found.setdefault(row["id"], []).append(row)
-    return {name: sorted(rows, key=lambda row: int(row["start"])) for name, rows in found.items()}
+    for path in repeated:
+        for row in _rows_of(path, ids):
+            found.setdefault(row["id"], []).append(row)
+    return twins, {name: sorted(rows, key=lambda row: int(row["start"])) for name, rows in found.items()}
+
+
+def _rows_of(path: str, ids: pa.ChunkedArray) -> Iterator[Json]:
+    """The rows of an Arrow file with one of these ids; the others are never unpacked."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    wanted = ids.combine_chunks()
+    with pa.memory_map(path) as file:
+        reader = pa.ipc.open_file(file)
+        for number in range(reader.num_record_batches):
+            batch = reader.get_batch(number)
+            yield from batch.filter(pc.is_in(batch.column("id"), wanted)).to_pylist()
 
 
 def _settle(row: Json, duplicates: dict[str, Json], repeated: dict[str, list[Json]]) -> Json:

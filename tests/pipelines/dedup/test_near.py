@@ -280,7 +280,7 @@ def test_consecutive_years_of_filings_are_found_and_nothing_else(dedup, shared_d
 
 
 def test_bands_follow_from_the_threshold():
-    assert [(Near(threshold=t).bands, Near(threshold=t).rows) for t in (0.7, 0.8, 0.9)] == [(24, 5), (20, 6), (12, 10)]
+    assert [(Near(threshold=t).bands, Near(threshold=t).rows) for t in (0.7, 0.8, 0.9)] == [(30, 4), (20, 6), (13, 9)]
     assert Near(threshold=0.7, bands=20, rows=6).bands == 20
 
 

@@ -64,9 +64,7 @@ def test_ranges_of_keys_give_what_one_pass_gives(dedup, sets, ranges):
     copies = np.concatenate(links)[:, 1]
     for names in rounds(20):
         labels = labelled(np.concatenate(links), copies, shelf.count)
-        links += [
-            band_links(shelf, names, labels, threshold=0.8, part=part, parts=ranges)[0] for part in range(ranges)
-        ]
+        links += [band_links(shelf, names, labels, threshold=0.8, part=part, parts=ranges)[0] for part in range(ranges)]
     assert same(resolve(shelf, np.concatenate(links), threshold=0.8), found(shelf)[0])
 
 

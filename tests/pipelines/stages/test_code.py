@@ -15,7 +15,7 @@ WORK = {
     "extract": (extract.CODE, ["pipelines.extract", "pipelines.blocks.readers", "pipelines.extract.sniff"]),
     "refine": (refine.CODE, ["pipelines.refine", "pipelines.blocks.filters"]),
     "index": (index.CODE, ["pipelines.dedup.index"]),
-    "dedup": (dedup.CODE, ["pipelines.dedup.near", "pipelines.dedup.planted", "pipelines.dedup.against"]),
+    "dedup": (dedup.CODE, ["pipelines.dedup.contained", "pipelines.dedup.planted", "pipelines.dedup.against"]),
     "paragraphs": (paragraphs.CODE, ["pipelines.dedup.paragraphs"]),
     "survey": (survey.CODE, ["pipelines.tokenize"]),
     "write": (write.CODE, ["pipelines.tokenize", "pipelines.dedup.cut"]),
