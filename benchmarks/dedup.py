@@ -24,12 +24,14 @@ import numpy as np
 from dedup_labelled import labelled, truth
 from dedup_peers import SIGN, WHOLE
 
-from pipelines.dedup.index import Shelf, Sketched, columns_of
+from pipelines.dedup.index import Shelf, Sketched, columns_of, read_index, write_index
 from pipelines.dedup.minhash import Signer, Sketch
 from pipelines.dedup.near import Duplicates, find_links, resolve
 from registry.recipe import Near
 
 ROUNDS = 2
+BATCH = 128  # documents of an index: what is held while it is made
+ROOM = 1 << 20  # bytes of shingles that are held while candidates are verified
 Words = list[list[str]]
 Analysed = list[tuple[str, np.ndarray, np.ndarray]]
 
@@ -43,25 +45,37 @@ def analysed(documents: Words) -> Analysed:
     return found
 
 
-def sketches(documents: Analysed, lanes: int = 120) -> list[Sketch]:
-    signer = Signer(permutations=lanes)
+def sketches(documents: Analysed) -> list[Sketch]:
+    signer = Signer()
     return [signer.sketch(*document) for document in documents]
 
 
-def duplicates(found: list[Sketch], *, threshold: float = 0.8, bands: int = 20, rows: int = 6) -> Duplicates:
-    """Which of the documents duplicate another, the first of each group staying."""
-    count, zeros = len(found), np.zeros(len(found), np.uint64)
-    number = np.arange(count, dtype=np.uint64)
-    names = ("id_high", "id_low", "content_high", "content_low", "merit", "form", "figures")
-    given = Sketched(
-        dict(zip(names, (number, zeros, number, number, number, number, zeros), strict=True)),
-        np.stack([sketch.signature for sketch in found]),
-        np.concatenate([sketch.shingles for sketch in found]),
-        np.cumsum([0, *(sketch.shingles.size for sketch in found)], dtype=np.int64),
-    )
-    shelf = Shelf([columns_of(given, bands=bands, rows=rows)], [0])
-    links, _ = find_links(shelf, threshold=threshold, bands=bands)
-    return resolve(shelf, links, threshold=threshold)
+def indexed(documents: Analysed, near: Near, path: Path, first: int) -> None:
+    """One index on disk; the first document is the `first` of all."""
+    signer = Signer(permutations=near.bands * near.rows)
+    found = [signer.sketch(*document) for document in documents]
+    number, zeros = np.arange(first, first + len(found), dtype=np.uint64), np.zeros(len(found), np.uint64)
+    facts = dict.fromkeys(("id_high", "content_high", "content_low", "merit"), number) | {"id_low": zeros}
+    facts |= {name: np.array([getattr(one, name) for one in found], np.uint64) for name in ("form", "figures")}
+    shingles = np.concatenate([one.shingles for one in found])
+    offsets = np.cumsum([0, *(one.shingles.size for one in found)], dtype=np.int64)
+    signatures = np.stack([one.signature for one in found])
+    write_index(path, columns_of(Sketched(facts, signatures, shingles, offsets), bands=near.bands, rows=near.rows))
+
+
+def duplicates(documents: Analysed, near: Near) -> tuple[Duplicates, int]:
+    """Which of the documents duplicate another, as a build finds it: by indexes on disk; and how large these are.
+
+    The first of each group stays.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        paths = []
+        for first in range(0, len(documents), BATCH):
+            paths.append(Path(folder, f"{first:08d}.arrow"))
+            indexed(documents[first : first + BATCH], near, paths[-1], first)
+        shelf = Shelf([read_index(path) for path in paths], [0] * len(paths))
+        links, _ = find_links(shelf, threshold=near.threshold, bands=near.bands, room=ROOM)
+        return resolve(shelf, links, threshold=near.threshold, room=ROOM), sum(p.stat().st_size for p in paths)
 
 
 def quality(documents: Words) -> dict[str, Any]:
@@ -69,11 +83,9 @@ def quality(documents: Words) -> dict[str, Any]:
     pairs, jaccard = truth(documents)
     exact = {(int(a), int(b)): float(s) for (a, b), s in zip(pairs, jaccard, strict=True)}
     given = analysed(documents)
-    found = sketches(given)
     result: dict[str, Any] = {"documents": len(documents)}
     for threshold in (0.8, 0.7):
-        near = Near(threshold=threshold)
-        linked = duplicates(found, threshold=threshold, bands=near.bands, rows=near.rows)
+        linked, size = duplicates(given, Near(threshold=threshold))
         losers, partners = linked.documents.tolist(), linked.partner.tolist()
         true = [exact.get((min(i, j), max(i, j)), 0.0) >= threshold for i, j in zip(losers, partners, strict=True)]
         group = np.arange(len(documents))
@@ -81,9 +93,13 @@ def quality(documents: Words) -> dict[str, Any]:
         wanted = pairs[jaccard >= threshold]
         key = f"{threshold:.1f}".replace(".", "")
         result[f"pairs_at_{key}"] = len(wanted)
+        result.setdefault("bytes_per_document", round(size / len(documents)))
         result[f"precision_at_{key}"] = float(np.mean(true))
         result[f"recall_at_{key}"] = float(np.mean(group[wanted[:, 0]] == group[wanted[:, 1]]))
+    found = sketches(given)
     signatures = np.stack([sketch.signature for sketch in found])
+    shingles = sum(sketch.shingles.nbytes for sketch in found) / len(documents)
+    result["bytes_besides_shingles"] = round(result["bytes_per_document"] - shingles)
     result["s_curve"] = s_curve(signatures, pairs, jaccard)
     return result
 
@@ -109,7 +125,7 @@ def _sign_ours(documents: Analysed) -> None:
 
 
 def _whole_ours(documents: Analysed) -> list[int]:
-    return [int(i) for i in duplicates(sketches(documents)).documents]
+    return [int(i) for i in duplicates(documents, Near())[0].documents]
 
 
 def _memory(key: str) -> int:

@@ -103,7 +103,9 @@ def _counted(opened: OpenedBuild, ledger: Ledger) -> dict[str, Any]:
 def _sampled(opened: OpenedBuild, read: list[str]) -> dict[str, Any]:
     long = sorted(read, key=lambda text: (-min(len(text), 3000), text))[:_PLANTED]
     return {
-        "self_test": selftest.self_test(long, opened.manifest.recipe["dedup"]["near"]),
+        "self_test": selftest.self_test(
+            long, opened.manifest.recipe["dedup"]["near"], opened.manifest.dedup.get("self_test")
+        ),
         "terms": terms.terms(read, opened.layout.tokenizer),
     }
 

@@ -200,7 +200,7 @@ def _flow(funnel: Mapping[str, Any], words: Mapping[str, Any]) -> list[Markup]:
 
 
 def _curve(test: Mapping[str, Any], near: Any, words: Mapping[str, Any]) -> Markup | str:
-    if not test:
+    if "curve" not in test:
         return ""
     line = [(i / 50, theory(i / 50, near["bands"], near["rows"])) for i in range(51)]
     most = max(row["pairs"] for row in test["curve"])

@@ -116,6 +116,8 @@ def relaxed(limit: Judged) -> str:
 
 
 def _separate(row: Row, similarity: float | None) -> list[Flip]:
+    if row["rule"] == "contained":
+        return [_stand_alone(row)]
     if row["rule"] == "exact":
         return [
             Flip(
@@ -132,6 +134,21 @@ def _separate(row: Row, similarity: float | None) -> list[Flip]:
             f"it is kept: no document of its cluster is more than {similarity:.6g} like it",
         )
     ]
+
+
+def _stand_alone(row: Row) -> Flip:
+    """What keeps a document that stands in a longer one."""
+    if row["linked_to"] != row["duplicate_of"]:
+        return Flip(
+            f"dedup.near.threshold={above(row['linked_similarity'])}",
+            f"it no longer goes with {row['linked_to']}, which stands in the longer document; it may by itself",
+        )
+    if row["similarity"] >= 1:
+        return Flip("dedup.near.containment=null", "no document goes because it stands in a longer one")
+    return Flip(
+        f"dedup.near.containment={above(row['similarity'])}",
+        f"it is kept, unless another document holds more than {row['similarity']:.6g} of it",
+    )
 
 
 def above(similarity: float) -> float:

@@ -28,7 +28,7 @@ class Twin:
     row: Row
     preferred: str  # the first thing in which the two differ, of what decides which one stays
     changes: list[Change]  # from the twin's text to this one's
-    similarity: float | None  # computed again; None where the shingles are gone
+    similarity: float | None  # computed again (containment where that decided); None where the shingles are gone
     partner: str  # the member of the cluster that is most like this one, or ""
     partner_similarity: float | None
 
@@ -73,7 +73,9 @@ def _twin(opened: OpenedBuild, row: Row, known: dict[str, Row]) -> Twin:
     paths = sorted(opened.layout.ledger.glob("*.parquet"))
     other = next(found for path in paths for found in rows_of(path, {row["duplicate_of"]}))
     found = changes(known[other["id"]]["text"], known[row["id"]]["text"])
-    alike = _similarities(opened, row, _members(paths, row["duplicate_of"]))
+    alone = row["rule"] == "contained"
+    members = {row["duplicate_of"]} if alone else _members(paths, row["duplicate_of"])
+    alike = _similarities(opened, row, members)
     nearest = max(alike, key=lambda name: (alike[name], name), default="")
     return Twin(other, _preferred(opened, other, row), found, alike.get(other["id"]), nearest, alike.get(nearest))
 
@@ -83,7 +85,9 @@ def _preferred(opened: OpenedBuild, kept: Row, lost: Row) -> str:
     priority = {source["name"]: source["priority"] for source in opened.manifest.recipe["sources"]}
     ranks = {
         "priority of its source": (priority.get(kept["source"], 0), priority.get(lost["source"], 0)),
-        "quality": (kept["measurements"].get("quality", 0.0), lost["measurements"].get("quality", 0.0)),
+        "quality": (0.0, 0.0)
+        if lost["rule"] == "contained"  # the longer one holds it, however good it is
+        else (kept["measurements"].get("quality", 0.0), lost["measurements"].get("quality", 0.0)),
         "length": (kept["chars"], lost["chars"]),
     }
     for name, (one, other) in ranks.items():
@@ -104,7 +108,10 @@ def _members(paths: list[Path], survivor: str) -> set[str]:
 
 
 def _similarities(opened: OpenedBuild, row: Row, members: set[str]) -> dict[str, float]:
-    """Exact Jaccard similarity with each other member, from the shingles of the build; empty where they are gone."""
+    """Exact Jaccard similarity with each other member, or the share that stands in it where that decided.
+
+    From the shingles of the build; empty where they are gone.
+    """
     import numpy as np
 
     sets = dict(_shingles(opened, members | {row["id"]}))
@@ -114,7 +121,8 @@ def _similarities(opened: OpenedBuild, row: Row, members: set[str]) -> dict[str,
         one, other = (np.frombuffer(data, np.uint32) for data in (own[1], shingles))
         common = np.intersect1d(one, other, assume_unique=True).size
         same = content == own[0] and bool(content)
-        alike[name] = 1.0 if same else common / max(one.size + other.size - common, 1)
+        whole = one.size if row["rule"] == "contained" else one.size + other.size - common
+        alike[name] = 1.0 if same else common / max(whole, 1)
     return alike if own[0] else {}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from corpus.audit.changes import Change, excerpt
 from corpus.audit.visible import visible
 from corpus.explain.flips import Judged
-from corpus.explain.journey import Journey, Twin
+from corpus.explain.journey import Journey
 
 _SHOWN = 400  # characters of changes that are shown of one step
 _MARKS = {"-": ("[-", "-]"), "+": ("{+", "+}"), "=": ("", "")}
@@ -32,7 +32,7 @@ def story(told: Journey) -> Iterator[str]:
     if told.shard:
         yield f"  tokens in  {told.shard[0]}, row {told.shard[1]}"
     yield from _cleaning(told)
-    yield from _twin(told.twin)
+    yield from _twin(told)
     yield from _measurements(told)
     for number, flip in enumerate(told.flips):
         yield f"{_head('to change', number)}{flip.change}"
@@ -60,14 +60,19 @@ def _fate(told: Journey) -> str:
             return f"rejected: {row['rule']} is {row['value']:.4g}, {side} the threshold {row['threshold']:.4g}"
         case "duplicate" if told.twin:
             twin = told.twin.row
-            return f"{row['rule']} duplicate, similarity {row['similarity']:.4f}, of {twin['id']} ({place(twin)})"
+            return f"{_how(row)} {twin['id']} ({place(twin)})"
         case "duplicate":
-            how = f"{row['rule']} duplicate, similarity {row['similarity']:.4f}"
-            return f"{how}, of {row['duplicate_of']} in an earlier build"
+            return f"{_how(row)} {row['duplicate_of']} in an earlier build"
         case "failed":
             return f"failed in {row['stage']}: {visible(row['error'])}"
         case fate:
             return str(fate)
+
+
+def _how(row: dict[str, Any]) -> str:
+    if row["rule"] == "contained":
+        return f"contained: {row['similarity']:.4f} of it stands in"
+    return f"{row['rule']} duplicate, similarity {row['similarity']:.4f}, of"
 
 
 def _cleaning(told: Journey) -> Iterator[str]:
@@ -88,12 +93,14 @@ def _cleaning(told: Journey) -> Iterator[str]:
         yield f"             {cut['stage']}: {cut['rule']} masked, characters {cut['start']}-{cut['end']}"
 
 
-def _twin(twin: Twin | None) -> Iterator[str]:
+def _twin(told: Journey) -> Iterator[str]:
+    twin = told.twin
     if twin is None:
         return
     yield f"  the other  was kept for its {twin.preferred}"
     if twin.similarity is not None:
-        yield f"             similarity computed again from the shingles: {twin.similarity:.4f}"
+        word = "share" if told.row["rule"] == "contained" else "similarity"
+        yield f"             {word} computed again from the shingles: {twin.similarity:.4f}"
     if twin.partner and twin.partner != twin.row["id"]:
         yield f"             most like {twin.partner}, similarity {twin.partner_similarity:.4f}"
     differs = any(sign != "=" for sign, _ in twin.changes)

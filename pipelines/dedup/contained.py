@@ -177,7 +177,6 @@ def verified(shelf: Shelf, container: I64, inner: I64, threshold: float, room: i
         a, b = container[low:high], inner[low:high]
         documents, places = np.unique(np.concatenate((a, b)), return_inverse=True)
         shingles, offsets = shelf.shingles(documents)
-        shelf.release()
         some = _containment(shingles, offsets, places[: a.size].copy(), places[a.size :].copy(), threshold)
         found.append(some)
     containment = np.concatenate([np.empty(0), *found])
@@ -192,7 +191,6 @@ def containments(shelf: Shelf, container: I64, inner: I64, room: int) -> NDArray
         both = np.concatenate((container[low:high], inner[low:high]))
         documents, places = np.unique(both, return_inverse=True)
         shingles, offsets = shelf.shingles(documents)
-        shelf.release()
         half = high - low
         found[low:high] = _containment(shingles, offsets, places[:half].copy(), places[half:].copy(), 0.0)
     return found

@@ -159,13 +159,14 @@ def read_index(path: Path) -> dict[str, Any]:
     return columns
 
 
-@kernel(types.void, vector(types.uint64), types.int64, types.int64, _u64w)
-def _pack(column: Any, shift: Any, base: Any, keys: Any) -> Any:
+@kernel(_u64w, vector(types.uint64), types.int64, types.int64)
+def _pack(column: Any, shift: Any, base: Any) -> Any:
     """Keys without their first `shift` bits and with ordinals instead of rows."""
-    above = np.uint64(ROW_BITS) + np.uint64(shift)
+    keys, above = np.empty(column.size, np.uint64), np.uint64(ROW_BITS) + np.uint64(shift)
     for i in range(column.size):
         row = np.int64(column[i] & np.uint64(ROWS - 1))
         keys[i] = (column[i] << np.uint64(shift)) >> above << above | np.uint64(row + base)
+    return keys
 
 
 @kernel(types.void, vector(types.uint32), _i64, _i64, _i64, vector(types.uint32, writable=True))
@@ -181,7 +182,8 @@ def _copy(shingles: Any, offsets: Any, rows: Any, to: Any, flat: Any) -> Any:
 class Shelf:
     """Indexes side by side. A document's ordinal counts through all of them.
 
-    `ages` tells which corpus an index belongs to: earlier ones come before later ones in the order of preference.
+    What is asked for is copied, and the pages that it was read from are given back. `ages` tells which corpus an index
+    belongs to: earlier ones come before later ones in the order of preference.
     """
 
     def __init__(self, indexes: Sequence[dict[str, Any]], ages: Sequence[int]) -> None:
@@ -213,17 +215,15 @@ class Shelf:
         """
         shift = parts.bit_length() - 1
         low, high = part << (64 - shift), (part + 1) << (64 - shift)
-        slices = []
+        packed = [np.empty(0, np.uint64)]
         for base, index in zip(self.bases.tolist(), self.indexes, strict=False):
             for name in names:
                 column = index[name]
                 begin = int(np.searchsorted(column, np.uint64(low))) if low else 0
                 end = int(np.searchsorted(column, np.uint64(high))) if high < 1 << 64 else len(column)
-                slices.append((column[begin:end], base))
-        keys, at = np.empty(sum(len(column) for column, _ in slices), np.uint64), 0
-        for column, base in slices:
-            _pack(column, np.int64(shift), np.int64(base), keys[at : at + len(column)])
-            at += len(column)
+                packed.append(_pack(column[begin:end], np.int64(shift), np.int64(base)))
+            _release(index)
+        keys = np.concatenate(packed)
         keys.sort()
         return keys, ROW_BITS + shift
 
@@ -250,12 +250,6 @@ class Shelf:
             _copy(index["shingles"], index["offsets"], rows, offsets[place], flat)
         return flat, offsets
 
-    def release(self) -> None:
-        """Give back the memory of all that was read; the files stay mapped, and the system may still cache them."""
-        for index in self.indexes:
-            if "map" in index:
-                index["map"].madvise(mmap.MADV_DONTNEED)
-
     def order(self, ordinals: I64, *before: NDArray[Any]) -> I64:
         """The order [n] that sorts documents by the arrays in `before`, then by preference."""
         ids = [self.take(name, ordinals) for name in ("id_low", "id_high", "merit")]
@@ -268,3 +262,10 @@ class Shelf:
         for number in np.flatnonzero(np.diff(cuts)).tolist():
             place = order[cuts[number] : cuts[number + 1]]
             yield place, ordinals[place] - self.bases[number], self.indexes[number]
+            _release(self.indexes[number])
+
+
+def _release(index: dict[str, Any]) -> None:
+    """Give back the memory of what was read: around each page the system maps 15 more, soon the whole file."""
+    if "map" in index:
+        index["map"].madvise(mmap.MADV_DONTNEED)

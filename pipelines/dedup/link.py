@@ -68,7 +68,6 @@ def whole_links(shelf: Shelf, *, part: int = 0, parts: int = 1) -> I64:
     fresh = np.ones(documents.size, np.bool_)
     fresh[1:] = (whole[1:] != whole[:-1]) | (size[1:] != size[:-1])
     first = documents[np.maximum.accumulate(np.where(fresh, np.arange(fresh.size), 0))]
-    shelf.release()
     return np.stack((first[~fresh], documents[~fresh]), axis=1)
 
 
@@ -104,12 +103,10 @@ def band_links(
     links, found = [np.empty((0, 2), np.int64)], []
     for begin, end in _pieces(shelf.sizes(bucketed.documents), room // 4):
         some = _read(shelf, bucketed, begin, end)
-        shelf.release()
         pairs = _link(bucketed, some, (begin, end, settled, planted), threshold, parent)
         pairs = bucketed.documents[pairs]
         links.append(pairs[pairs[:, 1] < planted])
         found.append(pairs[pairs[:, 1] >= planted, 1])
-    shelf.release()
     return np.concatenate(links), np.unique(np.concatenate([np.empty(0, np.int64), *found]))
 
 

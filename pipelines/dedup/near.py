@@ -164,7 +164,6 @@ def similarities(shelf: Shelf, x: I64, y: I64, room: int) -> tuple[NDArray[np.fl
     for piece in np.split(wanted, np.flatnonzero(np.diff(step)) + 1):
         documents, places = np.unique(np.concatenate((x[piece], y[piece])), return_inverse=True)
         shingles, offsets = shelf.shingles(documents)
-        shelf.release()
         a, b = places[: piece.size], places[piece.size :]
         shared = common(shingles, offsets, np.ascontiguousarray(a), np.ascontiguousarray(b))
         total = np.diff(offsets)[a] + np.diff(offsets)[b] - shared

@@ -25,14 +25,17 @@ def duplicates(ledger: Ledger) -> dict[str, Any]:
     lost = ledger.rows("fate", "duplicate")
     lost = lost[ledger.survivors[lost] >= 0]
     similarity = ledger.numbers("similarity")
-    near = np.intersect1d(lost, ledger.rows("rule", "near"), assume_unique=True)
+    near, contained = (
+        np.intersect1d(lost, ledger.rows("rule", rule), assume_unique=True) for rule in ("near", "contained")
+    )
     counts, _ = np.histogram(similarity[near], bins=np.linspace(0, 1, _STEPS + 1))
     survivors, sizes = np.unique(ledger.survivors[lost], return_counts=True)
     sizes = sizes + 1
     return {
         "documents": len(lost),
-        "exact": len(lost) - len(near),
+        "exact": len(lost) - len(near) - len(contained),
         "near": len(near),
+        "contained": len(contained),
         "ratio": ratio(len(lost), len(lost) + len(ledger.rows("fate", "kept"))),
         "similarities": counts.tolist(),
         "clusters": len(survivors),

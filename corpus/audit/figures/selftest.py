@@ -1,7 +1,8 @@
 """Planted near-duplicates: does the search find what it should, on text of this very corpus?
 
-In: texts of the corpus and the recipe's options. Out: how many of the planted pairs have which exact Jaccard
-similarity, how many of them share a band and so become candidates, and the theory, 1 - (1 - s^rows)^bands, beside it.
+In: texts of the corpus, the recipe's options, and what the build's own self-test found (pipelines/dedup/planted.py:
+there the whole search is tried, at the size of the corpus). Out: that, and of pairs made here how many have which exact
+Jaccard similarity, how many of them share a band and so become candidates, beside the theory, 1 - (1 - s^rows)^bands.
 Each text is edited at evenly spread sentences, by ever more of them, with sentences of another text. 480 pairs take
 0.8 s; nothing is drawn at random, so the same corpus gives the same figures.
 """
@@ -27,8 +28,11 @@ _FEWEST = 20  # sentences, or an edit of one of them is no small one
 _STEP = 0.05
 
 
-def self_test(texts: Sequence[str], near: dict[str, Any] | str) -> dict[str, Any]:
-    """Recall by similarity; nothing where near-duplicates are off or no text is long enough."""
+def self_test(texts: Sequence[str], near: dict[str, Any] | str, built: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Recall by similarity, and the build's own as `build`; nothing where near-duplicates are off.
+
+    Without a text that is long enough there are no pairs, and without planted documents no `build`.
+    """
     if near == "off" or not isinstance(near, dict):
         return {}
     from pipelines.dedup.minhash import Signer
@@ -45,7 +49,8 @@ def self_test(texts: Sequence[str], near: dict[str, Any] | str) -> dict[str, Any
         for share in _SHARES:
             edited = _sketch(signer, analyzer, _edited(sentences, other, share))
             pairs.append((_jaccard(original, edited), _share_a_band(original, edited, near["bands"], near["rows"])))
-    return _told(pairs, near) if pairs else {}
+    own = {"build": {**built, "recall": ratio(built["found"], built["planted"])}} if built and built["planted"] else {}
+    return {**(_told(pairs, near) if pairs else {}), **own}
 
 
 def theory(similarity: float, bands: int, rows: int) -> float:

@@ -130,6 +130,9 @@ def test_the_self_test_finds_planted_duplicates_as_the_theory_says() -> None:
     assert told["recall_at_threshold"] >= 0.99
     assert selftest.theory(0.8, 20, 6) == pytest.approx(0.998, abs=0.001)
     assert selftest.self_test(texts, "off") == {}
+    built = {"planted": 200, "found": 150, "recall": 0.75}
+    assert selftest.self_test(texts, near, built) == {**told, "build": built}
+    assert selftest.self_test([], near, built) == {"build": built}
     lame = selftest.self_test(texts, near | {"bands": 1, "rows": 120})
     assert lame["recall_at_threshold"] < 0.5
 
