@@ -18,23 +18,33 @@ HERE = Path(__file__).resolve().parent
 SAMPLE = HERE.parent / "registry" / "domains" / "ja_finance" / "sample"
 SHARED = HERE.parents[1] / "shared" / "data"
 FIGURE = re.compile(r"(?<![^ ])([\d.,]+) (?=[\d.,]+(?: |$))")  # a figure is one word
-LONGEST = 400_000  # characters read of any one kind of text
+RUBY = re.compile(r"《[^》\n]*》|［＃[^］\n]*］|[｜]")
+FIGURES = re.compile(r"[\d.,+±‐-―−▲△-]")
+LONGEST = 1_500_000  # characters read of any one kind of text
 
 
 def texts() -> list[str]:
-    """Laws, novels and textbooks, a few hundred thousand characters of each."""
+    """Laws, novels and textbooks, up to LONGEST characters of each."""
     folders = [SAMPLE / "laws", SAMPLE / "literature", SAMPLE / "textbooks"]
     if SHARED.is_dir():
-        folders += [SHARED / "law" / "2016_text", SHARED / "textbook" / "js-primer"]
+        folders += [SHARED / "law" / "2016_text", SHARED / "textbook" / "js-primer", SHARED / "aozora"]
     found = []
     for folder in folders:
         room = LONGEST
         for path in sorted(p for p in folder.rglob("*") if p.suffix in {".txt", ".md"}):
-            text = path.read_bytes().decode("utf-8", "ignore")  # the novels in CP932 leave nothing and are passed over
+            text = decoded(path.read_bytes())
             if room > 0 and sum("\u3040" < c < "\u30ff" for c in text[:2000]) > 100:
                 found.append(text[:room])
                 room -= len(text)
     return found
+
+
+def decoded(content: bytes) -> str:
+    """UTF-8, or CP932 as the novels are; without their ruby and notes."""
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        return RUBY.sub("", content.decode("cp932", "ignore"))
 
 
 def originals(count: int, rng: np.random.Generator) -> list[list[str]]:
@@ -92,7 +102,10 @@ def folded(words: list[str]) -> str:
 
 
 def truth(documents: list[list[str]], least: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
-    """All pairs [m, 2] with a similarity of `least` or more, and the similarities [m]."""
+    """All pairs [m, 2] with a similarity of `least` or more, and the similarities [m].
+
+    Two documents that differ in figures and signs alone are two facts, and no pair.
+    """
     numbers: dict[str, int] = {}
     rows = []
     for document in documents:
@@ -106,4 +119,7 @@ def truth(documents: list[list[str]], least: float = 0.5) -> tuple[np.ndarray, n
     a, b = common.coords
     jaccard = common.data / (sizes[a] + sizes[b] - common.data)
     similar = (jaccard >= least) & (a < b)
-    return np.stack((a[similar], b[similar]), axis=1), jaccard[similar]
+    pairs, jaccard = np.stack((a[similar], b[similar]), axis=1), jaccard[similar]
+    bare = [FIGURES.sub("", folded(document).replace(" ", "")) for document in documents]
+    other = np.array([bare[i] != bare[j] or documents[i] == documents[j] for i, j in pairs.tolist()], dtype=np.bool_)
+    return pairs[other], jaccard[other]

@@ -102,8 +102,8 @@ def datatrove(documents: Words) -> list[int]:
         for bucket in range(BANDS):
             MinhashDedupBuckets(f"{folder}/signatures", f"{folder}/buckets", config=config).run(None, bucket, BANDS)
         MinhashDedupCluster(f"{folder}/buckets", f"{folder}/removed", config=config).run(None, 0, 1)
-        removed = Path(folder, "removed", "000000.remove").read_bytes()
-        return [int(number) for number in np.frombuffer(removed, dtype="<u4")]
+        removed = Path(folder, "removed", "000000.remove")  # not there where nothing is removed
+        return [int(number) for number in np.frombuffer(removed.read_bytes() if removed.is_file() else b"", "<u4")]
 
 
 SIGN: dict[str, Callable[[Words], None]] = {"datasketch": sign_datasketch, "rensa": sign_rensa}

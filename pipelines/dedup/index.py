@@ -22,7 +22,7 @@ from registry.errors import RecordError
 from registry.publish import replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -52,13 +52,28 @@ def band_name(band: int) -> str:
     return f"band_{band:03d}"
 
 
-def hashed_rows(columns: Iterable[NDArray[Any]], count: int, seed: int = 0) -> U64:
-    """64-bit hashes [count] of rows that are given column by column, well mixed in their upper bits."""
-    keys = np.full(count, seed, dtype=np.uint64)
+def hashed_rows(*columns: NDArray[Any]) -> U64:
+    """64-bit hashes [n] of rows that are given column by column, well mixed in their upper bits."""
+    keys = np.zeros(len(columns[0]), dtype=np.uint64)
     for column in columns:
         keys = (keys ^ column) * _SPREAD
         keys ^= keys >> _HALF
     return keys * _SPREAD
+
+
+@kernel(vector(types.uint64, dimensions=2, writable=True), vector(types.uint32, dimensions=2), types.int64)
+def _band_keys(signatures: Any, rows: Any) -> Any:
+    """Hashes [bands, n] of the bands of signatures, each with its row in the lower bits."""
+    bands = signatures.shape[1] // rows
+    keys = np.empty((bands, signatures.shape[0]), np.uint64)
+    for i in range(signatures.shape[0]):
+        for band in range(bands):
+            key = np.uint64(band)
+            for lane in range(band * rows, (band + 1) * rows):
+                key = (key ^ np.uint64(signatures[i, lane])) * _SPREAD
+                key ^= key >> _HALF
+            keys[band, i] = key * _SPREAD >> np.uint64(ROW_BITS) << np.uint64(ROW_BITS) | np.uint64(i)
+    return keys
 
 
 def columns_of(given: Sketched, *, bands: int, rows: int) -> dict[str, Any]:
@@ -73,15 +88,15 @@ def columns_of(given: Sketched, *, bands: int, rows: int) -> dict[str, Any]:
         raise RecordError(f"the columns of an index of {count} documents do not fit each other")
     if np.any(np.diff(offsets) < 0) or offsets[0] != 0 or offsets[-1] > len(shingles):
         raise RecordError(f"the offsets into {len(shingles)} shingles do not fit them")
-    by_content = hashed_rows((facts["content_high"], facts["content_low"]), count)
+    by_content = hashed_rows(facts["content_high"], facts["content_low"])
     whole = _whole(facts, shingles, offsets, by_content) if bands else by_content
-    keys = {WHOLE: whole}
-    for band in range(bands):
-        keys[band_name(band)] = hashed_rows(signatures[:, band * rows : (band + 1) * rows].T, count, band)
-    row, low = np.arange(count, dtype=np.uint64), np.uint64(ROW_BITS)
-    for name, column in keys.items():
-        keys[name] = column >> low << low | row
-        keys[name].sort()  # five times as fast as argsort
+    low = np.uint64(ROW_BITS)
+    keys = {WHOLE: whole >> low << low | np.arange(count, dtype=np.uint64)}
+    if bands:
+        of_bands = _band_keys(np.ascontiguousarray(signatures[:, : bands * rows], dtype=np.uint32), rows)
+        keys |= {band_name(band): of_bands[band] for band in range(bands)}
+    for column in keys.values():
+        column.sort()  # five times as fast as argsort
     return {
         **facts,
         "whole_hash": whole,
@@ -106,7 +121,7 @@ def _set_sums(shingles: Any, offsets: Any) -> Any:
 def _whole(facts: dict[str, U64], shingles: NDArray[np.uint32], offsets: I64, by_content: U64) -> U64:
     """A hash of each document's set of shingles and its figures; of its content where there are no shingles."""
     sizes = np.diff(offsets).astype(np.uint64)
-    of_set = hashed_rows((_set_sums(shingles, offsets), sizes, facts["figures"]), sizes.size)
+    of_set = hashed_rows(_set_sums(shingles, offsets), sizes, facts["figures"])
     return np.where(sizes > 0, of_set, by_content)
 
 
@@ -156,6 +171,7 @@ def read_index(path: Path) -> dict[str, Any]:
             columns["offsets"], columns[name] = column.offsets.to_numpy(), column.values.to_numpy()
         else:
             columns[name] = column.to_numpy()
+    _release(columns)
     return columns
 
 
@@ -229,10 +245,15 @@ class Shelf:
 
     def take(self, name: str, ordinals: I64) -> Any:
         """The values of a column (of FACTS, or the signature) of some documents."""
-        first = self.indexes[0][name]
-        taken = np.empty((ordinals.size, *first.shape[1:]), dtype=first.dtype)
+        return self.several([name], ordinals)[0]
+
+    def several(self, names: Sequence[str], ordinals: I64) -> list[Any]:
+        """The values of several columns of some documents."""
+        firsts = [self.indexes[0][name] for name in names]
+        taken = [np.empty((ordinals.size, *first.shape[1:]), dtype=first.dtype) for first in firsts]
         for place, rows, index in self._by_index(ordinals):
-            taken[place] = index[name][rows]
+            for name, values in zip(names, taken, strict=True):
+                values[place] = index[name][rows]
         return taken
 
     def sizes(self, ordinals: I64) -> I64:
@@ -252,7 +273,7 @@ class Shelf:
 
     def order(self, ordinals: I64, *before: NDArray[Any]) -> I64:
         """The order [n] that sorts documents by the arrays in `before`, then by preference."""
-        ids = [self.take(name, ordinals) for name in ("id_low", "id_high", "merit")]
+        ids = self.several(("id_low", "id_high", "merit"), ordinals)
         return np.lexsort((*ids, self.age(ordinals), *reversed(before))).astype(np.int64)
 
     def _by_index(self, ordinals: I64) -> Iterator[tuple[I64, I64, dict[str, Any]]]:

@@ -183,10 +183,8 @@ def _read(shelf: Shelf, bucketed: _Bucketed, begin: int, end: int) -> _Read:
     head = min(start + REACH, main)
     documents = np.concatenate((bucketed.documents[start:head], bucketed.documents[main:end]))
     shingles, offsets = shelf.shingles(documents)
-    form, figures = shelf.take("form", documents), shelf.take("figures", documents)
-    return _Read(
-        start, main, main - (head - start), shelf.take("signature", documents), shingles, offsets, form, figures
-    )
+    signatures, form, figures = shelf.several(("signature", "form", "figures"), documents)
+    return _Read(start, main, main - (head - start), signatures, shingles, offsets, form, figures)
 
 
 _u32, _i64, _u64 = vector(types.uint32), vector(types.int64), vector(types.uint64)

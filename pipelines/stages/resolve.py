@@ -176,7 +176,7 @@ def _batches(shelf: Shelf, result: Duplicates, rules: Any, outside: dict[int, st
     import pyarrow as pa
 
     names = pa.array(["exact", "near", "contained"])
-    order = np.lexsort([shelf.take(half, result.documents) for half in ("id_low", "id_high")])
+    order = np.lexsort(shelf.several(("id_low", "id_high"), result.documents))
     for begin in range(0, order.size, _ROWS):
         some = order[begin : begin + _ROWS]
         survivors = _ids(shelf, result.survivor[some])
@@ -199,7 +199,7 @@ def _ids(shelf: Shelf, documents: Any) -> pa.Array:
     import numpy as np
     import pyarrow as pa
 
-    halves = np.stack([shelf.take(half, documents) for half in ("id_high", "id_low")], axis=1)
+    halves = np.stack(shelf.several(("id_high", "id_low"), documents), axis=1)
     digits = halves.astype(">u8").tobytes().hex().encode()
     offsets = np.arange(documents.size + 1, dtype=np.int32) * 32
     return pa.StringArray.from_buffers(documents.size, pa.py_buffer(offsets), pa.py_buffer(digits))
