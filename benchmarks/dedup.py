@@ -32,7 +32,7 @@ from pipelines.dedup.near import Duplicates, find_links, resolve
 from registry.recipe import Near
 
 ROUNDS = 2
-BATCH = 200  # documents of an index: what is held while it is made
+BATCH = 400  # documents of an index: what is held while it is made
 ROOM = 1 << 19  # bytes of shingles that are held while candidates are verified
 Words = list[list[str]]
 Analysed = list[tuple[str, np.ndarray, np.ndarray]]

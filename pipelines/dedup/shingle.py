@@ -57,7 +57,7 @@ def shingle_words(text: str, start: NDArray[np.int32], end: NDArray[np.int32], *
     Raises:
         ValueError: an offset lies outside the text.
     """
-    start, end = (np.ascontiguousarray(offsets, dtype=np.int32) for offsets in (start, end))
+    start, end = np.ascontiguousarray(start, dtype=np.int32), np.ascontiguousarray(end, dtype=np.int32)
     return Shingled(*_of_words(_code_points(text), start, end, *_folding(), _signs(), n, mask))
 
 
@@ -174,14 +174,14 @@ def _words(folded: Any, start: Any, end: Any, signs: Any, join: Any, mask: Any) 
         for at in range(begin, stop):
             c = np.uint64(folded[at])
             word = word * SPREAD + c
-            if figure == 0:
-                if c < signs.size and signs[c]:
-                    figures += _mixed(c)
-                    told = ONE
-                else:
-                    form = form * POWER + c
-            if 48 <= c <= 57:
-                told = ONE
+            if c >= signs.size:  # most of all: kana and kanji
+                form = form * POWER + c
+                continue
+            told |= ONE if signs[c] or 48 <= c <= 57 else np.uint64(0)
+            if figure == 0 and signs[c]:
+                figures += _mixed(c)
+            elif figure == 0:
+                form = form * POWER + c
         digits |= figure == 2
         words[count - 1] = (FIGURE if digits else _mixed(word)) & ~ONE if mask else _mixed(word) & ~ONE | told
         reach = stop if figure else np.int64(-1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from commandline import SMALL, TOKENIZER, corpus
+from commandline import SAMPLE, SMALL, TOKENIZER, corpus
 
 import corpus as api
 from corpus.explain import find, journey, story
@@ -158,3 +159,29 @@ def test_the_command_tells_the_story(built: Path, rows: list[dict[str, Any]]) ->
     assert corpus("explain", built, "ffffffffffff").returncode == 2
     assert corpus("explain", built).returncode == 2
     assert corpus("explain", built, "--uri", "encrypted.pdf").stdout.count("encrypted") >= 2
+
+
+def test_a_section_says_what_it_stands_in_and_what_keeps_it(tmp_path: Path) -> None:
+    laws = sorted((SAMPLE / "laws").rglob("*.txt"))[0].read_text(encoding="utf-8").splitlines()
+    lines = [line for line in laws if len(line) > 60][:24]
+    rows = [
+        {"id": "book", "text": "\n\n".join(lines)},
+        {"id": "part", "text": "\n\n".join([*lines[4:12], lines[3][:40]])},
+    ]
+    (tmp_path / "rows.jsonl").write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n", "utf-8")
+    (tmp_path / "recipe.yaml").write_text(
+        "name: small\nsources: [{name: s, path: rows.jsonl, kind: record, licence: CC0-1.0, id: id}]\n"
+        f"dedup: {{near: {{containment: 0.9}}}}\ntokenize: {{tokenizer: {TOKENIZER}}}\n",
+        encoding="utf-8",
+    )
+    built = api.build(tmp_path / "recipe.yaml", tmp_path / "out", workers=1)
+    row = of_fate(list(built.ledger()), "duplicate", "contained")
+    told = journey(built, row)
+    lines = "\n".join(story(told))
+    assert f"contained: {row['similarity']:.4f} of it stands in {row['duplicate_of']}" in lines
+    assert "was kept for its length" in lines
+    assert told.twin is not None
+    assert told.twin.similarity == row["similarity"] >= 0.9
+    change = told.flips[0].change
+    again = api.build(tmp_path / "recipe.yaml", tmp_path / "kept", workers=1, changes=[change])
+    assert again.manifest.fates == {"kept": 2}

@@ -131,12 +131,59 @@ def test_repeated_paragraphs_are_counted_and_cut_but_not_in_the_best(texts, tmp_
         assert (row["words"] < words[row["id"]]) == bool(spans)
 
 
-def test_ranges_of_keys_and_one_worker_give_the_same_ledger(texts, tmp_path, monkeypatch):
+def contained_texts(texts):
+    """Books of four texts, a text that stands in one, copies of it, and texts that stand alone."""
+    books = {f"book{i}": "\n\n".join(texts[4 * i : 4 * i + 4]) for i in range(5)}
+    sections = {f"section{i}": texts[4 * i + 1] for i in range(5)}
+    copies = {f"copy{i}": edited(texts[4 * i + 1], i) for i in range(2)}
+    return books, sections, copies
+
+
+def test_a_section_inside_a_longer_document_goes_where_that_is_asked_for(texts, tmp_path):
+    books, sections, copies = contained_texts(texts)
+    documents = books | sections | copies | {f"alone{i}": texts[30 + i] for i in range(5)}
+    without = by_part(build(tmp_path / "r", {"s": (0, documents)}, tmp_path / "without"))
+    assert all(without[name][0] == "kept" for name in (*books, *sections))
+    built = build(tmp_path / "r", {"s": (0, documents)}, tmp_path / "out", dedup="{near: {containment: 0.9}}")
+    found = by_part(built)
+    for i in range(5):
+        assert found[f"book{i}"][0] == found[f"alone{i}"][0] == "kept"
+        assert found[f"section{i}"] == ("duplicate", f"book{i}")
+    assert found["copy0"] == ("duplicate", "book0")  # with the section that it is like
+    rows = {row["part"]: row for row in built.ledger()}
+    assert rows["section0"]["rule"] == rows["copy0"]["rule"] == "contained"
+    assert rows["section0"]["similarity"] == rows["section0"]["linked_similarity"] == 1.0
+    assert rows["copy0"]["linked_to"] == rows["section0"]["id"]
+    assert rows["copy0"]["similarity"] < 1.0
+    assert rows["copy0"]["linked_similarity"] >= 0.8
+    assert built.manifest.dedup["contained"] == 7
+
+
+def test_containment_against_an_earlier_build_gives_what_one_build_of_both_gives(texts, tmp_path):
+    books, sections, copies = contained_texts(texts)
+    near = "near: {containment: 0.9}"
+    build(tmp_path / "a", {"old": (9, books | {"old": texts[5]})}, tmp_path / "built_a", dedup=f"{{{near}}}")
+    options = f"{{{near}, against: [../built_a]}}"
+    new = sections | copies
+    later = build(tmp_path / "b", {"new": (0, new)}, tmp_path / "built_b", dedup=options)
+    sources = {"old": (9, books | {"old": texts[5]}), "new": (0, new)}
+    both = build(tmp_path / "ab", sources, tmp_path / "built_ab", dedup=f"{{{near}}}")
+    assert fates(later, "new") == fates(both, "new")
+    assert {fate[1] for fate in fates(later, "new").values()} >= {"contained"}
+
+
+@pytest.mark.parametrize("near", ["{}", "{containment: 0.9}"])
+def test_ranges_of_keys_and_one_worker_give_the_same_ledger(texts, tmp_path, monkeypatch, near):
+    books, sections, _ = contained_texts(texts)
     documents = {f"d{i}": text for i, text in enumerate(texts)} | {f"e{i}": edited(texts[i], i) for i in range(30)}
-    whole = build(tmp_path / "r", {"s": (0, documents)}, tmp_path / "whole")
+    documents |= books | sections
+    options = f"near: {near}"
+    whole = build(tmp_path / "r", {"s": (0, documents)}, tmp_path / "whole", dedup=f"{{{options}}}")
     assert whole.manifest.dedup["self_test"]["recall"] >= 0.97
     monkeypatch.setattr(dedup, "WHOLE", 10)
-    ranges = build(tmp_path / "r", {"s": (0, documents)}, tmp_path / "ranges", dedup="{memory: 8KB}", workers=1)
+    backwards = dict(reversed(documents.items()))
+    options = f"{{{options}, memory: 8KB}}"
+    ranges = build(tmp_path / "q", {"s": (0, backwards)}, tmp_path / "ranges", dedup=options, workers=1)
     assert fates(whole) == fates(ranges)
     assert whole.manifest.fates["duplicate"] >= 25
-    assert whole.manifest.dedup["self_test"] == ranges.manifest.dedup["self_test"]
+    assert whole.manifest.dedup == ranges.manifest.dedup
