@@ -61,10 +61,9 @@ def hashed_rows(*columns: NDArray[Any]) -> U64:
     return keys * _SPREAD
 
 
-@kernel(vector(types.uint64, dimensions=2, writable=True), vector(types.uint32, dimensions=2), types.int64)
-def _band_keys(signatures: Any, rows: Any) -> Any:
+@kernel(vector(types.uint64, dimensions=2, writable=True), vector(types.uint32, dimensions=2), types.int64, types.int64)
+def _band_keys(signatures: Any, bands: Any, rows: Any) -> Any:
     """Hashes [bands, n] of the bands of signatures, each with its row in the lower bits."""
-    bands = signatures.shape[1] // rows
     keys = np.empty((bands, signatures.shape[0]), np.uint64)
     for i in range(signatures.shape[0]):
         for band in range(bands):
@@ -93,7 +92,7 @@ def columns_of(given: Sketched, *, bands: int, rows: int) -> dict[str, Any]:
     low = np.uint64(ROW_BITS)
     keys = {WHOLE: whole >> low << low | np.arange(count, dtype=np.uint64)}
     if bands:
-        of_bands = _band_keys(np.ascontiguousarray(signatures[:, : bands * rows], dtype=np.uint32), rows)
+        of_bands = _band_keys(np.ascontiguousarray(signatures, dtype=np.uint32), bands, rows)
         keys |= {band_name(band): of_bands[band] for band in range(bands)}
     for column in keys.values():
         column.sort()  # five times as fast as argsort

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.dedup.index import Shelf, columns_of, read_index, write_index
+from pipelines.dedup.index import Shelf, Sketched, columns_of, read_index, write_index
 from pipelines.dedup.link import band_links, rounds, whole_links
 from pipelines.dedup.near import find_links, labelled, resolve
 from pipelines.dedup.planted import plant
@@ -122,3 +122,13 @@ def test_planted_similarities_are_exact(dedup, sets):
         own = set(made.shingles[made.offsets[number] : made.offsets[number + 1]].tolist())
         best = max(len(own & set(s.tolist())) / len(own | set(s.tolist())) for s in sets)
         assert best == similarity
+
+
+def test_an_index_of_no_documents_is_one(dedup, sets):
+    """As the index stage makes it where rules rejected all: a signature of one lane, for want of any."""
+    nothing = np.empty(0, np.uint64)
+    facts = dict.fromkeys(("id_high", "id_low", "content_high", "content_low", "merit", "form", "figures"), nothing)
+    given = Sketched(facts, np.empty((0, 1), np.uint32), np.empty(0, np.uint32), np.zeros(1, np.int64))
+    empty, full = columns_of(given, bands=20, rows=6), index(dedup, sets, np.arange(len(sets)))
+    assert same(found(Shelf([full, empty], [0, 0]))[0], found(Shelf([full], [0]))[0])
+    assert found(Shelf([empty], [0]))[0].documents.size == 0
