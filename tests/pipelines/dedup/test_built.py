@@ -141,10 +141,15 @@ def contained_texts(texts):
 
 def test_a_section_inside_a_longer_document_goes_where_that_is_asked_for(texts, tmp_path):
     books, sections, copies = contained_texts(texts)
-    documents = books | sections | copies | {f"alone{i}": texts[30 + i] for i in range(5)}
-    without = by_part(build(tmp_path / "r", {"s": (0, documents)}, tmp_path / "without"))
+    documents = books | sections | {f"alone{i}": texts[30 + i] for i in range(5)}
+    without = by_part(build(tmp_path / "r", {"s": (1, documents), "copies": (0, copies)}, tmp_path / "without"))
     assert all(without[name][0] == "kept" for name in (*books, *sections))
-    built = build(tmp_path / "r", {"s": (0, documents)}, tmp_path / "out", dedup="{near: {containment: 0.9}}")
+    built = build(
+        tmp_path / "r",
+        {"s": (1, documents), "copies": (0, copies)},
+        tmp_path / "out",
+        dedup="{near: {containment: 0.9}}",
+    )
     found = by_part(built)
     assert {found[name][0] for name in (*books, *(f"alone{i}" for i in range(5)))} == {"kept"}
     assert found["section2"] == found["copy2"] == ("duplicate", "book2")  # the copy with the section that it is like
