@@ -162,12 +162,10 @@ def test_the_command_tells_the_story(built: Path, rows: list[dict[str, Any]]) ->
 
 
 def test_a_section_says_what_it_stands_in_and_what_keeps_it(tmp_path: Path) -> None:
-    laws = sorted((SAMPLE / "laws").rglob("*.txt"))[0].read_text(encoding="utf-8").splitlines()
-    lines = [line for line in laws if len(line) > 60][:24]
-    rows = [
-        {"id": "book", "text": "\n\n".join(lines)},
-        {"id": "part", "text": "\n\n".join([*lines[4:12], lines[3][:40]])},
-    ]
+    laws = [path.read_text(encoding="utf-8") for path in sorted((SAMPLE / "laws" / "2016").glob("*.txt"))]
+    long = [line.strip() for text in laws for line in text.splitlines() if len(line.strip()) > 50]
+    texts = {"book": long[24:36], "part": [*long[27:33], long[36][:20]]}
+    rows = [{"id": name, "text": "\n\n".join(lines)} for name, lines in texts.items()]
     (tmp_path / "rows.jsonl").write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n", "utf-8")
     (tmp_path / "recipe.yaml").write_text(
         "name: small\nsources: [{name: s, path: rows.jsonl, kind: record, licence: CC0-1.0, id: id}]\n"
