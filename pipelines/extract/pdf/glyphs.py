@@ -148,15 +148,18 @@ def _styles(handle: int, index: NDArray[np.intp], boxes: NDArray[np.float32]) ->
 def _stretches(boxes: NDArray[np.float32]) -> NDArray[np.intp]:
     """Where stretches of one style start: where a character is not next to the one before, or at another height.
 
-    At another height is what shares neither top nor bottom with it. A word in bold on a line of the same height is not
-    told apart; what is read of a stretch is its first glyph's.
+    At another height is what shares neither top nor bottom with it, or is half as high: ruby beside the end of a
+    vertical line shares one. A word in bold on a line of the same height is not told apart; what is read of a stretch
+    is its first glyph's.
     """
     if not len(boxes):
         return np.zeros(0, np.intp)
     before, after = boxes[:-1], boxes[1:]
+    height = abs(boxes[:, 1] - boxes[:, 3])
+    alike = abs(height[1:] - height[:-1]) < 0.4 * np.maximum(height[1:], height[:-1])
     level = abs(after[:, 1::2] - before[:, 1::2]).min(axis=1) < 0.01
-    near = abs(after[:, 0] - before[:, 2]) < ADJACENT * abs(after[:, 1] - after[:, 3])
-    return np.flatnonzero(np.append(True, ~(level & near)))
+    near = abs(after[:, 0] - before[:, 2]) < ADJACENT * height[1:]
+    return np.flatnonzero(np.append(True, ~(level & alike & near)))
 
 
 def _weights(objects: Iterable[int]) -> list[float]:
