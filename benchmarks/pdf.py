@@ -119,7 +119,7 @@ def _cjk_spaces(text: str) -> int:
 def rows_exact(markdown: str, truth: str) -> int:
     """How many rows of the true table (tab-separated) stand in the Markdown cell by cell."""
     found = {
-        tuple(solid(cell) for cell in line.strip("| ").split(" | "))
+        tuple(solid(cell) for cell in line[2:-2].split(" | "))
         for line in markdown.splitlines()
         if line.startswith("|")
     }

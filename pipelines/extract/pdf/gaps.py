@@ -98,7 +98,7 @@ def _gap_table(rows: list[Row]) -> Table | None:
         return None
     if head:
         texts.insert(0, [_text([row for cell in column for row in cell]) for column in zip(*cells[:head], strict=True)])
-    texts = _with_signs(texts)
+    texts = _under_heads(_with_signs(texts))
     x0, x1 = min(s.x0 for row in rows for s in row), max(s.x1 for row in rows for s in row)
     y0, y1 = min(s.y0 for s in rows[0]), max(s.y1 for s in rows[-1])
     edges = tuple(start for start, _ in columns)
@@ -129,6 +129,16 @@ def _with_signs(rows: list[list[str]]) -> list[list[str]]:
         if _is_of_signs(columns[index], columns[index + 1]):
             after = columns.pop(index + 1)
             columns[index] = [f"{sign} {figure}".strip() for sign, figure in zip(columns[index], after, strict=True)]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _under_heads(rows: list[list[str]]) -> list[list[str]]:
+    """Rows whose heads, where they stand beside their column and not over it, are in it."""
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    for index in range(len(columns) - 2, -1, -1):
+        first, second = columns[index : index + 2]
+        if not any(a and b for a, b in zip(first, second, strict=True)) and not (any(first[1:]) and any(second[1:])):
+            columns[index : index + 2] = [[a or b for a, b in zip(first, second, strict=True)]]
     return [list(row) for row in zip(*columns, strict=True)]
 
 

@@ -254,6 +254,6 @@ def _continues(lines: Sequence[Line], index: int, start: int, column: Column, ed
 
 def _stands_in_text(first: Line, before: Line, line: Line) -> bool:
     """Whether the mark that `line` starts with is but part of the sentence that `before`, a full line, breaks off."""
-    if not IN_TEXT.match(line.text) or ITEM_START.match(first.text):
+    if not IN_TEXT.match(line.text) or ITEM_START.match(first.text) or before.text[-1] in ":：":
         return False
     return line.x0 - before.x0 < INDENT * line.size and not _has_ended(before.text, line.text)
