@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pypdfium2.raw as pdfium
 
-from pipelines.extract.pdf.characters import is_space, repaired
+from pipelines.extract.pdf.characters import SECOND_HALF, is_space, repaired, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -109,8 +109,8 @@ def _codes(handle: int, count: int) -> NDArray[np.uint32]:
     """(count,) code points: in one call where the page's text has one UTF-16 unit for each character, else in many."""
     text = np.zeros(count + 1, np.uint16)
     if _text(handle, 0, count, text.ctypes.data) == count + 1:
-        return text[:count].astype(np.uint32)
-    return np.fromiter(map(_unicode, repeat(handle), range(count)), np.uint32, count)
+        return whole(text[:count].astype(np.uint32))
+    return whole(np.fromiter(map(_unicode, repeat(handle), range(count)), np.uint32, count))
 
 
 def _boxes(handle: int, count: int) -> NDArray[np.float32]:
@@ -218,6 +218,7 @@ def _spaces(codes: NDArray[np.uint32], blank: NDArray[np.bool_], boxes: NDArray[
     """What stands before each character: PDFium's own spaces have no width, those of the document do."""
     kind = np.where(blank, np.where(boxes[:, 2] > boxes[:, 0], REAL_SPACE, ASSUMED_SPACE), NO_SPACE).astype(np.int8)
     kind[codes == 0x3000] = WIDE_SPACE
+    kind[codes == SECOND_HALF] = NO_SPACE
     before = np.zeros(len(codes), np.int8)
     for index in (np.flatnonzero(blank[1:] & blank[:-1]) + 1).tolist():
         kind[index] = max(kind[index], kind[index - 1])  # of several spaces in a row, the widest counts

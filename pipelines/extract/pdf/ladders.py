@@ -28,7 +28,8 @@ RULES = 3  # at least, from the top of a table to its foot
 ENDS = 3.0  # points by which the ends of a table's rules may differ
 SHORTEST = 10.0  # em: of a rule of a table
 HIGHEST = 0.4  # of the page: between two rules of a table
-LEVEL = 0.15  # em: by which the middles of one line's glyphs may differ
+LEVEL = 0.3  # em: by which the middles of one line's glyphs may differ
+APART = 3.0  # em: lines of a table without a rule between them are no further apart
 CLOSE = 1.5  # em: from the first and the last rule to the middle of a row outside
 NEAR = 0.45  # em: glyphs no further apart are of one cell
 GUTTER = 0.8  # em: between columns
@@ -104,13 +105,26 @@ def _whole(across: Lines, em: float) -> Lines:
 
 
 def _without_text(runs: _Runs, rules: Lines, em: float) -> Iterator[Lines]:
-    """Rules parted where a line of text stands between two: alone, from the left, over half of their length."""
-    y, left, width = rules[:, 0], rules[0, 1], rules[0, 2] - rules[0, 1]
-    text = (runs.x0 > left - em) & (runs.x0 < left + 3 * em) & (runs.x1 - runs.x0 > width / 2) & (runs.x1 < left + width + em)
-    within = runs.take((runs.x0 > left - em) & (runs.x1 < left + width + em))
-    lone = [m for m in runs.y[text].tolist() if (abs(within.y - m) < LEVEL * em).sum() == 1]
-    cuts = np.unique(np.searchsorted(y, lone))
-    yield from (part for part in np.split(rules, cuts) if len(part) >= RULES)
+    """Rules parted where two stand around text: a line without columns over half of their length, or an empty line."""
+    y, left, right = rules[:, 0], rules[0, 1] - em, rules[0, 2] + em
+    within = runs.take((runs.x0 > left) & (runs.x1 < right) & (runs.y > y[0]) & (runs.y < y[-1]))
+    heights = _distinct(within.y, em)
+    line = np.searchsorted(heights - em / 4, within.y) - 1
+    solid = [_is_solid(within.take(line == n), left, right, em) for n in range(len(heights))]
+    after = np.flatnonzero(np.diff(heights) > APART * em)
+    cuts = [
+        *np.searchsorted(y, heights[solid]),
+        *(n for n in np.searchsorted(y, heights[after]) if n in np.searchsorted(y, heights[after + 1])),
+    ]
+    yield from (part for part in np.split(rules, np.unique(cuts)) if len(part) >= RULES)
+
+
+def _is_solid(line: _Runs, left: float, right: float, em: float) -> bool:
+    """Whether a line starts at the left, has no gap wider than a full-width space, and is long."""
+    order = np.argsort(line.x0)
+    gaps = line.x0[order][1:] - line.x1[order][:-1]
+    start, end = float(line.x0.min()), float(line.x1.max())
+    return start < left + 4 * em and end - start > (right - left) / 2 and not (gaps > 1.3 * em).any()
 
 
 def _starts(glyphs: Glyphs) -> NDArray[np.intp]:
@@ -157,9 +171,7 @@ def _grid(runs: _Runs, rules: Lines, em: float) -> Grid | None:
     return Grid(x, y, np.arange((len(y) - 1) * (len(x) - 1), dtype=np.int32).reshape(len(y) - 1, -1))
 
 
-def _with_open_ends(
-    runs: _Runs, x: NDArray[np.float32], y: NDArray[np.float32], em: float
-) -> NDArray[np.float32]:
+def _with_open_ends(runs: _Runs, x: NDArray[np.float32], y: NDArray[np.float32], em: float) -> NDArray[np.float32]:
     """The heights of rules with those of the line above the first and below the last, where it is a row too."""
 
     def row_at(near: NDArray[np.bool_]) -> NDArray[np.float32]:
