@@ -84,13 +84,21 @@ def _rules(across: Lines, em: float, height: float) -> Iterator[Lines]:
     """Groups of rules that start and end at the same places, from top to bottom, no two far apart."""
     wide = _whole(across, em)
     wide = wide[wide[:, 2] - wide[:, 1] > SHORTEST * em]
-    ends = np.round(wide[:, 1:] / ENDS).astype(int)
+    ends = np.column_stack([_bundles(wide[:, 1]), _bundles(wide[:, 2])])
     order = np.lexsort((wide[:, 0], ends[:, 1], ends[:, 0]))
     for _, group in groupby(order.tolist(), key=lambda i: tuple(ends[i].tolist())):
         rules = wide[list(group)]
         rules = rules[np.append(True, np.diff(rules[:, 0]) > 0.5 * em)]
         cuts = np.flatnonzero(np.diff(rules[:, 0]) > HIGHEST * height) + 1
         yield from (part for part in np.split(rules, cuts) if len(part) >= RULES)
+
+
+def _bundles(ends: NDArray[np.float32]) -> NDArray[np.intp]:
+    """A number for each value, the same for those that differ by no more than `ENDS` from a neighbour."""
+    order = np.argsort(ends, kind="stable")
+    bundles = np.zeros(len(ends), np.intp)
+    bundles[order[1:]] = np.cumsum(np.diff(ends[order]) > ENDS)
+    return bundles
 
 
 def _whole(across: Lines, em: float) -> Lines:
