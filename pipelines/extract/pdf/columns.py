@@ -133,7 +133,7 @@ def _may_have_columns(boxes: list[BoxType], em: float) -> bool:
     if len(wide) < LINES:
         return False
     ends, starts = sorted(b.x1 for b in boxes), sorted(b.x0 for b in boxes)
-    return sorted(b.x1 for b in wide)[1] < starts[-LINES] or ends[LINES - 1] < sorted(b.x0 for b in wide)[-2]
+    return sorted(b.x1 for b in wide)[1] < starts[-1] or ends[LINES - 1] < sorted(b.x0 for b in wide)[-2]
 
 
 def _is_text(edges: NDArray[np.float64], em: float) -> bool:

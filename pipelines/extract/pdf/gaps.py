@@ -73,9 +73,9 @@ def _stretch(rows: list[Row], start: int) -> int:
         if _has_gaps(row):
             second = min(second, row[1].x0)
             end = index + 1
-        elif row[-1].x1 > second and len(row[0].text) >= TEXT:
-            break
-        elif index - end >= (MOST_LABELS if row[-1].x1 < second else 2):
+        elif (row[-1].x1 > second and len(row[0].text) >= TEXT) or index - end >= (
+            MOST_LABELS if row[-1].x1 < second else 2
+        ):
             break
     return end
 

@@ -42,9 +42,9 @@ LINES, WIDE = 4, 12.0  # lines, and em: two such cells side by side are columns 
 class _Runs:
     """Stretches of glyphs that stand next to each other in the content stream; lengths in points."""
 
-    x0: NDArray[np.float32]
-    x1: NDArray[np.float32]
-    y: NDArray[np.float32]  # of their middle
+    x0: NDArray[np.floating]
+    x1: NDArray[np.floating]
+    y: NDArray[np.floating]  # of their middle
     figure: NDArray[np.bool_]  # half of it is digits
 
     def take(self, index: NDArray[np.bool_]) -> _Runs:
@@ -93,7 +93,7 @@ def _rules(across: Lines, em: float, height: float) -> Iterator[Lines]:
         yield from (part for part in np.split(rules, cuts) if len(part) >= RULES)
 
 
-def _bundles(ends: NDArray[np.float32]) -> NDArray[np.intp]:
+def _bundles(ends: NDArray[np.floating]) -> NDArray[np.intp]:
     """A number for each value, the same for those that differ by no more than `ENDS` from a neighbour."""
     order = np.argsort(ends, kind="stable")
     bundles = np.zeros(len(ends), np.intp)
@@ -179,10 +179,10 @@ def _grid(runs: _Runs, rules: Lines, em: float) -> Grid | None:
     return Grid(x, y, np.arange((len(y) - 1) * (len(x) - 1), dtype=np.int32).reshape(len(y) - 1, -1))
 
 
-def _with_open_ends(runs: _Runs, x: NDArray[np.float32], y: NDArray[np.float32], em: float) -> NDArray[np.float32]:
+def _with_open_ends(runs: _Runs, x: NDArray[np.floating], y: NDArray[np.floating], em: float) -> NDArray[np.floating]:
     """The heights of rules with those of the line above the first and below the last, where it is a row too."""
 
-    def row_at(near: NDArray[np.bool_]) -> NDArray[np.float32]:
+    def row_at(near: NDArray[np.bool_]) -> NDArray[np.floating]:
         line = runs.take(near)
         columns = np.searchsorted(x, line.x0 + NEAR * em)
         level = len(line.y) > 1 and float(np.ptp(line.y)) < LEVEL * em
@@ -195,7 +195,7 @@ def _with_open_ends(runs: _Runs, x: NDArray[np.float32], y: NDArray[np.float32],
 
 
 def _goes_on_beside(runs: _Runs, outside: _Runs, em: float) -> bool:
-    """Whether the lines between the rules go on outside: rules under the figures of a statement, not under its labels."""
+    """Whether the lines between the rules go on outside: rules under the figures of a statement alone."""
     heights = _distinct(runs.y, em)
     apart = abs(heights[:, None] - outside.y[None]).min(axis=1, initial=em)
     return bool((apart < LEVEL * em).mean() >= 0.5)
@@ -220,13 +220,13 @@ def _gutters(runs: _Runs, left: float, right: float, em: float) -> list[float]:
     return gutters
 
 
-def _distinct(y: NDArray[np.float32], em: float) -> NDArray[np.float32]:
+def _distinct(y: NDArray[np.floating], em: float) -> NDArray[np.floating]:
     """The heights of lines: values no nearer to each other than half an em."""
     ordered = np.sort(y)
     return ordered[np.diff(ordered, prepend=-np.inf) > em / 2]
 
 
-def _cells(runs: _Runs, x: NDArray[np.float32], y: NDArray[np.float32], em: float) -> Iterator[list[_Runs]]:
+def _cells(runs: _Runs, x: NDArray[np.floating], y: NDArray[np.floating], em: float) -> Iterator[list[_Runs]]:
     """The runs in each band, by columns."""
     band, column = np.searchsorted(y, runs.y) - 1, np.searchsorted(x, runs.x0 + NEAR * em) - 1
     for row in range(len(y) - 1):
@@ -242,7 +242,7 @@ def _is_text(bands: list[list[_Runs]], em: float) -> bool:
     return 2 * sum(sum(map(runs_on, cells)) > 1 for cells in bands) >= len(bands)
 
 
-def _between_lines(bands: list[list[_Runs]], em: float) -> list[NDArray[np.float32]] | None:
+def _between_lines(bands: list[list[_Runs]], em: float) -> list[NDArray[np.floating]] | None:
     """Where rows part within each band: between lines, if almost each starts in the first column and does not wrap.
 
     None where a band of many lines has no rows at all: the listing of a program, under its name.
