@@ -52,7 +52,7 @@ class _Runs:
 
 
 def ladders(glyphs: Glyphs, rulings: Rulings, height: float) -> list[tuple[Grid, NDArray[np.int32]]]:
-    """The tables in `glyphs` that are ruled across only, with the cell of every glyph; `height` of the page in points."""
+    """The tables in `glyphs` that are ruled across only, with each glyph's cell; `height` of the page in points."""
     across = _alone(rulings)
     if len(across) < RULES or not len(glyphs):
         return []
@@ -247,7 +247,7 @@ def _between_lines(bands: list[list[_Runs]], em: float) -> list[NDArray[np.float
 
     None where a band of many lines has no rows at all: the listing of a program, under its name.
     """
-    result = []
+    result: list[NDArray[np.floating]] = []
     for labels, *others in bands:
         lines, beside = _distinct(labels.y, em), np.concatenate([cell.y for cell in others])
         heights = _distinct(np.concatenate([labels.y, beside]), em)
