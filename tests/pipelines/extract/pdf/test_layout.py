@@ -272,9 +272,9 @@ def test_a_table_ruled_across_only_has_columns_though_its_figures_stand_close(ty
     extract, text, _, line, _ = typeset
     rows = [("科目", "前期", "当期"), ("売上高", "7,059,985", "7,733,371"), ("利益", "(1,715,037)", "1,202,317")]
     rows += [(f"科目{n}", "1,234,567", "(7,654,321)") for n in range(3)]
-    rules = [line(72, 100 + 20 * n, 300, 100 + 20 * n) for n in range(7)]
+    rules = [line(72, 100 + 20 * n, 310, 100 + 20 * n) for n in range(7)]
     page = [
-        text(x, 104 + 20 * n, 10, w) for n, row in enumerate(rows) for w, x in zip(row, (75, 180, 240), strict=True)
+        text(x, 104 + 20 * n, 10, w) for n, row in enumerate(rows) for w, x in zip(row, (75, 180, 250), strict=True)
     ]
     found = [tuple(r[2:-2].split(" | ")) for r in extract([rules + page]).text.splitlines() if "---" not in r]
     assert found == rows
