@@ -119,9 +119,7 @@ def _cjk_spaces(text: str) -> int:
 def rows_exact(markdown: str, truth: str) -> int:
     """How many rows of the true table (tab-separated) stand in the Markdown cell by cell."""
     found = {
-        tuple(solid(cell) for cell in line.strip("| ").split(" | "))
-        for line in markdown.splitlines()
-        if line.startswith("|")
+        tuple(solid(cell) for cell in line[2:-2].split(" | ")) for line in markdown.splitlines() if line.startswith("|")
     }
     return sum(tuple(solid(cell) for cell in line.split("\t")) in found for line in truth.splitlines() if line)
 

@@ -26,6 +26,7 @@ SPACES: Ranges = (
 UNDECODABLE: Ranges = ((0, 0), (0xE000, 0xF8FF), (0xFFFD, 0xFFFD), (0xF0000, 0x10FFFF))  # U+FFFD and private use
 IS_CJK, IS_KANA, IS_SPACE, IS_UNDECODABLE, IS_TRANSLATED = 1, 2, 4, 8, 16
 REPLACEMENT = 0xFFFD
+SECOND_HALF = 0x200B  # a space without width, where a pair of UTF-16 units had its second
 HYPHEN = 0x2D
 LINE_END_HYPHENS = (0x02, 0x2010, 0xFFFE)  # PDFium writes U+0002 or U+FFFE for a hyphen that ends a line
 
@@ -88,6 +89,15 @@ def is_translated(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
 def undecodable(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
     """Which code points say nothing to a reader."""
     return _among(codes, IS_UNDECODABLE)
+
+
+def whole(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """UTF-16 units as code points: 𠮷 and other rare ideographs are two of them, with one box each in PDFium."""
+    first = np.flatnonzero((codes[:-1] >> 10 == 0xD800 >> 10) & (codes[1:] >> 10 == 0xDC00 >> 10))
+    if len(first):
+        codes[first] = 0x10000 + ((codes[first] & 0x3FF) << 10) + (codes[first + 1] & 0x3FF)
+        codes[first + 1] = SECOND_HALF
+    return codes
 
 
 def repaired(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:

@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 
 Cell = list[Row]  # the lines of a cell, or of a whole row of a table
 NUMBER, FIGURE, ITEM_MARK = pattern("number"), pattern("figure"), pattern("item_mark")
-SIGN_EDGE = pattern("sign_edge")
+SIGN_EDGE, EQUATION_NUMBER = pattern("sign_edge"), pattern("equation_number")
 APART = 2.2  # times the height of a row: a gap that ends a table
 OVERLAP = 0.15  # of the height of a row: lines that share more stand beside each other
 MOST_LABELS = 6  # lines in a row that stand in the first column only
+TEXT = 24  # characters: a line of text, which ends a table
 CURRENCIES = frozenset("$¥￥€£")
 TIGHT = 0.8  # times the height of a row: lines of one heading cell stand closer
 
@@ -72,7 +73,9 @@ def _stretch(rows: list[Row], start: int) -> int:
         if _has_gaps(row):
             second = min(second, row[1].x0)
             end = index + 1
-        elif index - end >= (MOST_LABELS if row[-1].x1 < second else 2):
+        elif (row[-1].x1 > second and len(row[0].text) >= TEXT) or index - end >= (
+            MOST_LABELS if row[-1].x1 < second else 2
+        ):
             break
     return end
 
@@ -98,7 +101,7 @@ def _gap_table(rows: list[Row]) -> Table | None:
         return None
     if head:
         texts.insert(0, [_text([row for cell in column for row in cell]) for column in zip(*cells[:head], strict=True)])
-    texts = _with_signs(texts)
+    texts = _under_heads(_with_signs(texts))
     x0, x1 = min(s.x0 for row in rows for s in row), max(s.x1 for row in rows for s in row)
     y0, y1 = min(s.y0 for s in rows[0]), max(s.y1 for s in rows[-1])
     edges = tuple(start for start, _ in columns)
@@ -129,6 +132,21 @@ def _with_signs(rows: list[list[str]]) -> list[list[str]]:
         if _is_of_signs(columns[index], columns[index + 1]):
             after = columns.pop(index + 1)
             columns[index] = [f"{sign} {figure}".strip() for sign, figure in zip(columns[index], after, strict=True)]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _under_heads(rows: list[list[str]]) -> list[list[str]]:
+    """Rows whose heads, where they stand beside their column and not over it, are in it.
+
+    The head is the rows at the top that have no label, or one row without figures.
+    """
+    head = sum(1 for _ in takewhile(lambda row: not row[0], rows)) or not any(map(FIGURE.fullmatch, rows[0]))
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    for index in range(len(columns) - 2, -1, -1):
+        first, second = columns[index : index + 2]
+        apart = not any(a and b for a, b in zip(first, second, strict=True))
+        if head and apart and not (any(first[head:]) and any(second[head:])):
+            columns[index : index + 2] = [[a or b for a, b in zip(first, second, strict=True)]]
     return [list(row) for row in zip(*columns, strict=True)]
 
 
@@ -215,6 +233,8 @@ def _column_of(segment: Segment, columns: list[tuple[float, float]]) -> int:
 
 def _looks_like_table(cells: list[list[str]], gapped: list[Row]) -> bool:
     """Three rows of numbers, or two rows of three columns, or three rows of short texts in at least three columns."""
+    if all(not row[-1] or EQUATION_NUMBER.fullmatch(row[-1]) for row in cells):
+        return False
     body = [cell for row in cells for cell in row[1:] if cell]
     numbers = sum(bool(NUMBER.fullmatch(cell.strip())) for cell in body) / max(len(body), 1)
     columns = len(cells[0])

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pypdfium2.raw as pdfium
 
-from pipelines.extract.pdf.characters import is_space, repaired
+from pipelines.extract.pdf.characters import SECOND_HALF, is_space, repaired, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -109,8 +109,8 @@ def _codes(handle: int, count: int) -> NDArray[np.uint32]:
     """(count,) code points: in one call where the page's text has one UTF-16 unit for each character, else in many."""
     text = np.zeros(count + 1, np.uint16)
     if _text(handle, 0, count, text.ctypes.data) == count + 1:
-        return text[:count].astype(np.uint32)
-    return np.fromiter(map(_unicode, repeat(handle), range(count)), np.uint32, count)
+        return whole(text[:count].astype(np.uint32))
+    return whole(np.fromiter(map(_unicode, repeat(handle), range(count)), np.uint32, count))
 
 
 def _boxes(handle: int, count: int) -> NDArray[np.float32]:
@@ -148,15 +148,18 @@ def _styles(handle: int, index: NDArray[np.intp], boxes: NDArray[np.float32]) ->
 def _stretches(boxes: NDArray[np.float32]) -> NDArray[np.intp]:
     """Where stretches of one style start: where a character is not next to the one before, or at another height.
 
-    At another height is what shares neither top nor bottom with it. A word in bold on a line of the same height is not
-    told apart; what is read of a stretch is its first glyph's.
+    At another height is what shares neither top nor bottom with it, or is half as high: ruby beside the end of a
+    vertical line shares one. A word in bold on a line of the same height is not told apart; what is read of a stretch
+    is its first glyph's.
     """
     if not len(boxes):
         return np.zeros(0, np.intp)
     before, after = boxes[:-1], boxes[1:]
+    height = abs(boxes[:, 1] - boxes[:, 3])
+    alike = abs(height[1:] - height[:-1]) < 0.4 * np.maximum(height[1:], height[:-1])
     level = abs(after[:, 1::2] - before[:, 1::2]).min(axis=1) < 0.01
-    near = abs(after[:, 0] - before[:, 2]) < ADJACENT * abs(after[:, 1] - after[:, 3])
-    return np.flatnonzero(np.append(True, ~(level & near)))
+    near = abs(after[:, 0] - before[:, 2]) < ADJACENT * height[1:]
+    return np.flatnonzero(np.append(True, ~(level & alike & near)))
 
 
 def _weights(objects: Iterable[int]) -> list[float]:
@@ -215,6 +218,7 @@ def _spaces(codes: NDArray[np.uint32], blank: NDArray[np.bool_], boxes: NDArray[
     """What stands before each character: PDFium's own spaces have no width, those of the document do."""
     kind = np.where(blank, np.where(boxes[:, 2] > boxes[:, 0], REAL_SPACE, ASSUMED_SPACE), NO_SPACE).astype(np.int8)
     kind[codes == 0x3000] = WIDE_SPACE
+    kind[codes == SECOND_HALF] = NO_SPACE
     before = np.zeros(len(codes), np.int8)
     for index in (np.flatnonzero(blank[1:] & blank[:-1]) + 1).tolist():
         kind[index] = max(kind[index], kind[index - 1])  # of several spaces in a row, the widest counts

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pipelines.extract.pdf.glyphs import Glyphs
     from pipelines.extract.pdf.rulings import Lines, Rulings
 
@@ -43,17 +45,19 @@ class Grid:
         return np.where(inside, self.cell[row * inside, column * inside], -1).astype(np.int32)
 
 
-def cells_of(glyphs: Glyphs, rulings: Rulings) -> tuple[list[Grid], NDArray[np.int32]]:
-    """The tables of a stream, and the cell of each glyph; a cell's name is unique within the stream, -1 is outside."""
-    cells = np.full(len(glyphs), -1, np.int32)
+def cells_of(grids: Iterable[tuple[Grid, NDArray[np.int32]]], glyphs: int) -> tuple[list[Grid], NDArray[np.int32]]:
+    """Of grids with the cell of each of so many glyphs, those that are tables, and the cells of all in one.
+
+    A cell's name is unique in the result, -1 is outside. Where grids overlap, the first counts.
+    """
+    cells = np.full(glyphs, -1, np.int32)
     kept: list[Grid] = []
-    x, y = (glyphs.x0 + glyphs.x1) / 2, (glyphs.y0 + glyphs.y1) / 2
     first = 0
-    for grid in grids(rulings):
-        inside = grid.at(x, y)
+    for grid, places in grids:
+        inside = np.where(cells < 0, places, -1)
         if _is_table(grid, inside):
             named = Grid(grid.x, grid.y, grid.cell + first)
-            cells = np.where((inside >= 0) & (cells < 0), inside + first, cells)
+            cells = np.where(inside >= 0, inside + first, cells)
             kept.append(named)
             first += grid.cell.size
     return kept, cells
@@ -68,10 +72,11 @@ def _is_table(grid: Grid, inside: NDArray[np.int32]) -> bool:
     return (columns >= 2 and rows >= 2) or columns >= 3
 
 
-def grids(rulings: Rulings) -> list[Grid]:
-    """Grids of lines that meet, from top to bottom."""
+def grids(glyphs: Glyphs, rulings: Rulings) -> list[tuple[Grid, NDArray[np.int32]]]:
+    """Grids of lines that meet, from top to bottom, each with the cell of every glyph in it, -1 outside."""
     if not rulings:
         return []
+    x, y = (glyphs.x0 + glyphs.x1) / 2, (glyphs.y0 + glyphs.y1) / 2
     across, down = rulings.across, rulings.down
     meets = (
         (down[None, :, 0] >= across[:, None, 1] - MEET)
@@ -84,7 +89,8 @@ def grids(rulings: Rulings) -> list[Grid]:
         for rows, columns in _connected(meets)
         if rows.sum() > 1 and columns.sum() > 1
     ]
-    return sorted((g for g in found if g is not None), key=lambda g: (float(g.y[0]), float(g.x[0])))
+    ordered = sorted((g for g in found if g is not None), key=lambda g: (float(g.y[0]), float(g.x[0])))
+    return [(grid, grid.at(x, y)) for grid in ordered]
 
 
 def _connected(meets: Mask) -> list[tuple[Mask, Mask]]:

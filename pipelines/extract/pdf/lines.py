@@ -20,7 +20,10 @@ Row = list[Segment]  # from left to right
 _SOLID = "".join(f"{chr(first)}-{chr(last)}" for first, last in CJK)
 DOTS = ".．・·…‥"
 LEADER = pattern("leader")
-FIRST_WORD = re.compile(rf"[^\s{_SOLID}]+|.[、。，．」』）〕】〉》]*")
+# What a line may not end with, a word or an ideograph, and what a line may not start with (JIS X 4051).
+FIRST_WORD = re.compile(
+    rf"[「『（〔［【〈《“(\[]*(?:[^\s{_SOLID}]+|.)[、。，．・：；！？」』）〕］】〉》ーゝ々ぁ-ぉっゃ-ょァ-ォッャ-ョ]*"
+)
 
 
 @dataclass(slots=True)
@@ -44,7 +47,16 @@ class Line:
     def first_word(self) -> float:
         """The width in points of what would have to fit on the line before: an ideograph and its marks, or a word."""
         word = FIRST_WORD.match(self.text)
-        return (self.x1 - self.x0) * (word.end() if word else 1) / len(self.text)
+        end = word.end() if word else 1
+        solid = sum(map(is_cjk_char, self.text[:end]))
+        return solid * self.size + (end - solid) * self._letter
+
+    @property
+    def _letter(self) -> float:
+        """The mean width in points of what is not set solid."""
+        solid = sum(map(is_cjk_char, self.text))
+        others = len(self.text) - solid
+        return max(self.x1 - self.x0 - solid * self.size, 0.0) / others if others else 0.0
 
 
 def rows_of(segments: Iterable[Segment]) -> list[Row]:

@@ -21,6 +21,7 @@ LARGER = 1.15  # times the size of the body: a heading
 BOLD, BOLDER = 550, 100  # a weight that is bold, and by how much more than the body's
 LONGEST = 90  # characters of a heading
 LEVELS = 5
+FIGURE = pattern("figure")
 Block = tuple[int, Paragraph | Table]
 
 
@@ -75,8 +76,13 @@ def _continued(blocks: Sequence[Block]) -> list[Block]:
 
 
 def _same_columns(a: Table, b: Table) -> bool:
-    alike = len(a.edges) == len(b.edges) and len(a.rows[0]) == len(b.rows[0])
-    return alike and all(abs(x - y) < a.size for x, y in zip(a.edges, b.edges, strict=True))
+    """Whether `b` has the columns of `a`; those of unruled tables vary, so there its first row must be no head."""
+    if len(a.edges) != len(b.edges) or len(a.rows[0]) != len(b.rows[0]):
+        return False
+    if all(abs(x - y) < a.size for x, y in zip(a.edges, b.edges, strict=True)):
+        return True
+    as_wide = abs(a.x0 - b.x0) < 2 * a.size and abs(a.x1 - b.x1) < 2 * a.size
+    return as_wide and any(FIGURE.fullmatch(cell) for cell in b.rows[0][1:])
 
 
 class _Levels:

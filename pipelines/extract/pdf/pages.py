@@ -13,7 +13,8 @@ from pipelines.extract.pdf.columns import regions
 from pipelines.extract.pdf.flow import Stream, streams
 from pipelines.extract.pdf.gaps import with_gap_tables
 from pipelines.extract.pdf.glyphs import read_glyphs
-from pipelines.extract.pdf.grid import cells_of
+from pipelines.extract.pdf.grid import cells_of, grids
+from pipelines.extract.pdf.ladders import ladders
 from pipelines.extract.pdf.lines import Line, Row, rows_of
 from pipelines.extract.pdf.ruby import without_ruby
 from pipelines.extract.pdf.rulings import read_rulings
@@ -57,10 +58,11 @@ def read_page(page: PdfPage, number: int, *, keep_ruby: bool) -> Page:
 
 
 def _columns(stream: Stream, *, keep_ruby: bool) -> list[Column]:
-    grids, cells = cells_of(stream.glyphs, stream.rulings)
+    across = ladders(stream.glyphs, stream.rulings, stream.height)
+    found, cells = cells_of([*grids(stream.glyphs, stream.rulings), *across], len(stream.glyphs))
     segments = joined(without_ruby(chains(stream.glyphs, cells), keep=keep_ruby))
     tables = []
-    for grid in grids:
+    for grid in found:
         names = set(grid.cell.ravel().tolist())
         tables.append(ruled_table(grid, [s for s in segments if s.cell in names]))
     boxes: list[Segment | Table] = [s for s in segments if s.cell < 0]

@@ -10,8 +10,9 @@ marks then say where a new paragraph starts although the line before was full.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,8 @@ WIDEST_GAP = 1.3  # em: lines further apart than in double spacing are no paragr
 FEW, WIDE_GAP = 3, 0.8  # where so few gaps tell of the spacing, it is taken to be that of Japanese books at most (em)
 SIZES = 1.12  # ratio of sizes within a paragraph
 TOP = float("inf")  # the gap above the first line of a column
-ITEM_START, ENTRY_END = pattern("item_start"), pattern("entry_end")
+SMALL = 0.92  # of the size of a page's text: footnotes
+ITEM_START, ENTRY_END, IN_TEXT = pattern("item_start"), pattern("entry_end"), pattern("item_mark_in_text")
 
 
 @dataclass(slots=True)
@@ -46,27 +48,65 @@ class Paragraph:
     weight: float
     lines: int
     x0: float
+    first_word: float  # in points, as `Line.first_word`
     gap: float  # above it, in points; TOP at the top of a column
 
 
 def paragraphs(pages: Iterable[Page]) -> Iterator[tuple[int, Paragraph | Table]]:
-    """(page, paragraph or table) in reading order; a paragraph that runs over a page belongs to where it starts."""
+    """(page, paragraph or table) in reading order; a paragraph that runs over a page belongs to where it starts.
+
+    The footnotes of a page follow its last paragraph, which may end on the next page.
+    """
     unfinished: Paragraph | None = None
     last: tuple[Line, Column] | None = None
-    for column, number in ((_tightened(c, page.columns), page.number) for page in pages for c in page.columns):
-        for block, line in _blocks(column, number):
-            if unfinished and isinstance(block, Paragraph) and last and _runs_on(last, block, column):
-                unfinished.text = join(unfinished.text, block.text)
-                unfinished.lines += block.lines
-            else:
-                if unfinished:
-                    yield unfinished.page, unfinished
-                unfinished = block if isinstance(block, Paragraph) else None
-                if isinstance(block, Table):
-                    yield number, block
-            last = (line, column) if line else None
+    notes: list[tuple[int, Paragraph | Table]] = []
+    for page in pages:
+        body, footnotes = _without_footnotes(page.columns)
+        for column in (_tightened(c, body) for c in body):
+            for block, line in _blocks(column, page.number):
+                if unfinished and isinstance(block, Paragraph) and last and _runs_on(last, unfinished, block, column):
+                    unfinished.text = join(unfinished.text, block.text)
+                    unfinished.lines += block.lines
+                else:
+                    if unfinished:
+                        yield unfinished.page, unfinished
+                    yield from notes
+                    notes = []
+                    unfinished = block if isinstance(block, Paragraph) else None
+                    if isinstance(block, Table):
+                        yield page.number, block
+                last = (line, column) if line else None
+        notes += [(page.number, block) for column in footnotes for block, _ in _blocks(column, page.number)]
     if unfinished:
         yield unfinished.page, unfinished
+    yield from notes
+
+
+def _without_footnotes(columns: Sequence[Column]) -> tuple[list[Column], list[Column]]:
+    """The columns of a page less the small lines that end them, and columns of those lines."""
+    lengths = Counter[float]()
+    for line in (i for c in columns for i in c.items if isinstance(i, Line)):
+        lengths[round(line.size, 1)] += len(line.text)
+    if len(lengths) < 2:
+        return list(columns), []
+    small = SMALL * lengths.most_common(1)[0][0]
+    texts = [i for c in columns for i in c.items if not (isinstance(i, Line) and i.size < small)]
+    body, notes = [], []
+    for column in columns:
+        last = sum(1 for _ in takewhile(lambda i: isinstance(i, Line) and i.size < small, reversed(column.items)))
+        first = len(column.items) - last
+        if last and first and _is_foot(column.items[first - 1], column.items[first], texts):
+            body.append(replace(column, items=column.items[:first]))
+            notes.append(replace(column, items=column.items[first:]))
+        else:
+            body.append(column)
+    return body, notes
+
+
+def _is_foot(above: Line | Table, note: Line | Table, texts: Sequence[Line | Table]) -> bool:
+    """Whether there is room for a rule between the text and its notes, and no text below them."""
+    apart = isinstance(above, Line) and note.y0 - above.y1 > GAP * note.size
+    return apart and not any(t.y0 > note.y0 and t.x0 < note.x1 and t.x1 > note.x0 for t in texts)
 
 
 def _tightened(column: Column, columns: Sequence[Column]) -> Column:
@@ -84,20 +124,28 @@ def _tightened(column: Column, columns: Sequence[Column]) -> Column:
     return replace(column, x0=min(line.x0 for line in lines), x1=x1)
 
 
-def _runs_on(last: tuple[Line, Column], block: Paragraph, column: Column) -> bool:
+def _runs_on(last: tuple[Line, Column], unfinished: Paragraph, block: Paragraph, column: Column) -> bool:
     """Whether the first block of a column goes on with the last line of the column before.
 
     After a full stop only where the column indents its paragraphs and this block is not indented.
     """
     line, before = last
-    if block.gap != TOP:
-        return False
     em = max(line.size, block.size)
-    alike = 1 / SIZES < block.size / line.size < SIZES
-    full = before.x1 - line.x1 < (1 + SLACK) * em
-    starts = ITEM_START.match(block.text) or block.x0 > column.x0 + INDENT * em
-    ended = line.text[-1] in "。！？" or (line.text[-1] in ".．!?" and not is_cjk_char(block.text[0]))
-    return alike and full and not starts and (not ended or _indents(column, em))
+    if block.gap != TOP or not 1 / SIZES < block.size / line.size < SIZES:
+        return False
+    full = before.x1 - line.x1 < block.first_word + SLACK * em or _mid_sentence(line.text, block.text)
+    indent, hang = block.x0 - column.x0, line.x0 - before.x0
+    item = ITEM_START.match(unfinished.text)
+    hangs = abs(indent - hang) < INDENT * em if unfinished.lines > 1 else bool(item) and indent < HANG * em
+    ended = _has_ended(line.text, block.text)
+    starts = bool(ITEM_START.match(block.text)) and (ended or bool(item) or not IN_TEXT.match(block.text))
+    starts |= indent > INDENT * em and not hangs
+    return full and not starts and (not ended or _indents(column, em))
+
+
+def _has_ended(text: str, more: str) -> bool:
+    """Whether a text ends with its sentence; a Latin full stop before an ideograph may be one in a number."""
+    return text[-1] in "。！？" or (text[-1] in ".．!?" and not is_cjk_char(more[0]))
 
 
 def _indents(column: Column, em: float) -> bool:
@@ -123,16 +171,19 @@ def _paragraphs(lines: Sequence[Line], column: Column, page: int) -> Iterator[tu
         return
     usual = _usual_gap(lines)
     edges = _right_edges(lines, column, usual)
-    text, first, start = lines[0].text, lines[0], 0
-    above = TOP
+    text, first, start, above = lines[0].text, lines[0], 0, TOP
+
+    def paragraph(end: int) -> Paragraph:
+        return Paragraph(text, page, first.size, first.weight, end - start, first.x0, first.first_word, above)
+
     for index in range(1, len(lines)):
         line, before = lines[index], lines[index - 1]
         if _continues(lines, index, start, column, edges[index - 1], usual):
             text = join(text, line.text)
             continue
-        yield Paragraph(text, page, first.size, first.weight, index - start, first.x0, above), before
+        yield paragraph(index), before
         text, first, start, above = line.text, line, index, line.y0 - before.y1
-    yield Paragraph(text, page, first.size, first.weight, len(lines) - start, first.x0, above), lines[-1]
+    yield paragraph(len(lines)), lines[-1]
 
 
 def _usual_gap(lines: Sequence[Line]) -> float:
@@ -183,9 +234,11 @@ def _continues(lines: Sequence[Line], index: int, start: int, column: Column, ed
     """Whether line `index` reads on from the one before, in the paragraph that starts at line `start`."""
     line, before, first = lines[index], lines[index - 1], lines[start]
     em = max(line.size, before.size)
-    if not _is_near(before, line, usual) or ITEM_START.match(line.text) or ENTRY_END.search(before.text):
+    if not _is_near(before, line, usual) or ENTRY_END.search(before.text):
         return False
     if edge - before.x1 > line.first_word + SLACK * em and not _mid_sentence(before.text, line.text):
+        return False
+    if ITEM_START.match(line.text) and not _stands_in_text(first, before, line):
         return False
     step = line.x0 - before.x0
     if step > INDENT * em:  # further in: only where the first line of an item stands out
@@ -197,3 +250,10 @@ def _continues(lines: Sequence[Line], index: int, start: int, column: Column, ed
     ended = before.text[-1] in "。」』）" and is_cjk_char(before.text[-1])
     alone = index - 1 == start and first.x0 > column.x0 + INDENT * em
     return not (ended and alone)
+
+
+def _stands_in_text(first: Line, before: Line, line: Line) -> bool:
+    """Whether the mark that `line` starts with is but part of the sentence that `before`, a full line, breaks off."""
+    if not IN_TEXT.match(line.text) or ITEM_START.match(first.text) or before.text[-1] in ":：":
+        return False
+    return line.x0 - before.x0 < INDENT * line.size and not _has_ended(before.text, line.text)

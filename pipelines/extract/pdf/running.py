@@ -27,6 +27,9 @@ EDGE = 0.12  # of the page's height
 SHARE, PAGES = 0.25, 3
 MARGIN, LONGEST = 0.08, 120  # of the page's height, and characters, for heads that cannot be told by repetition
 PAGE_NUMBER = pattern("page_number")
+BESIDE = re.compile(
+    r"^[0-9０-９]{1,4}(?![0-9０-９,.])|(?<![0-9０-９,.])[0-9０-９]{1,4}$"
+)  # in a head such as "12 Results"
 COUNTED = re.compile(r"[0-9０-９]+|^[ivxlc]{1,6}(?=\s)|(?<=\s)[ivxlc]{1,6}$")  # figures, and Roman ones at either end
 
 
@@ -112,9 +115,20 @@ def _at_edge(line: Line, page: Page) -> bool:
 
 
 def _outermost(page: Page) -> list[Line]:
-    """The topmost and the lowest line: a page printed from a web page may end, number and all, halfway down."""
+    """The topmost and the lowest line where they are a number or, at the page's edge, stand apart as a head does.
+
+    A page printed from a web page may end, number and all, halfway down.
+    """
     lines = sorted(_lines(page), key=lambda line: line.middle)
-    return [lines[0], lines[-1]] if lines else []
+    if len(lines) < 2:
+        return lines
+    size = median(line.size for line in lines)
+    ends = (lines[0], lines[1].y0 - lines[0].y1), (lines[-1], lines[-1].y0 - lines[-2].y1)
+    return [
+        line
+        for line, away in ends
+        if _is_number(line) or (_at_edge(line, page) and line.size <= size and away > line.y1 - line.y0)
+    ]
 
 
 def _key(line: Line) -> tuple[str, int]:
@@ -127,6 +141,7 @@ def _is_number(line: Line) -> bool:
 
 
 def _offset(line: Line, page: Page) -> int | None:
-    """By how much the number that a line is differs from the page's own; None where it is no number."""
-    digits = re.search(r"[0-9０-９]+", line.text) if _is_number(line) else None
+    """By how much the number that a line is, or that it starts or ends with, differs from the page's own."""
+    text = line.text.strip()
+    digits = re.search(r"[0-9０-９]+", text) if _is_number(line) else BESIDE.search(text)
     return int(digits[0]) - page.number if digits else None

@@ -266,3 +266,38 @@ def test_what_is_printed_over_itself_is_read_once(typeset):
     page = [text(72, 60, 14, "証券コード：1301"), text(72.4, 60.2, 14, "証券コード："), text(156.3, 60, 14, "1301")]
     page += [text(72, 90, 10, "強調した文"), text(72.3, 90, 10, "強調した文"), *lines([SENTENCE] * 3, y=120)]
     assert extract([page]).text.split("\n\n")[:2] == ["# 証券コード：1301", "強調した文"]
+
+
+def test_a_table_ruled_across_only_has_columns_though_its_figures_stand_close(typeset):
+    extract, text, _, line, _ = typeset
+    rows = [("科目", "前期", "当期"), ("売上高", "7,059,985", "7,733,371"), ("利益", "(1,715,037)", "1,202,317")]
+    rows += [(f"科目{n}", "1,234,567", "(7,654,321)") for n in range(3)]
+    rules = [line(72, 100 + 20 * n, 310, 100 + 20 * n) for n in range(7)]
+    page = [
+        text(x, 104 + 20 * n, 10, w) for n, row in enumerate(rows) for w, x in zip(row, (75, 180, 250), strict=True)
+    ]
+    found = [tuple(r[2:-2].split(" | ")) for r in extract([rules + page]).text.splitlines() if "---" not in r]
+    assert found == rows
+
+
+def test_a_last_column_of_one_line_is_read_after_the_first(typeset):
+    extract, _, _, _, lines = typeset
+    left = [SENTENCE[n : n + 20] for n in range(14)]
+    result = extract([[*lines(left, 50), *lines(["右段の末尾である。"], 310)]]).text
+    assert result.endswith("右段の末尾である。")
+
+
+def test_a_rare_ideograph_of_two_utf_16_units_is_one_character(typeset):
+    extract, text, _, _, _ = typeset
+    assert "\ufffd" not in extract([[text(72, 100, 10, "𠮷野家の社長である。")]]).text
+
+
+def test_equations_with_numbers_are_no_table(typeset):
+    extract, text, _, _, _ = typeset
+    page = [
+        text(150, 100, 10, "Y = AK"),
+        text(450, 100, 10, "(1)"),
+        text(150, 140, 10, "S = I"),
+        text(450, 140, 10, "(2)"),
+    ]
+    assert "|" not in extract([page]).text
