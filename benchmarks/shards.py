@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import shutil
 import statistics
 import subprocess
@@ -22,8 +23,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 os.environ.update(RAYON_NUM_THREADS="1", TOKENIZERS_PARALLELISM="false", HF_HUB_OFFLINE="1")  # as in a build's worker
 
@@ -34,7 +36,7 @@ from tokenizers import Tokenizer
 
 from corpus.export import plan
 from corpus.export.split import Split
-from pipelines.tokenize import LanguageTokenizer
+from pipelines.tokenize import Encoded, LanguageTokenizer
 from registry.errors import UsageError
 from registry.packing import Packed, pack
 from registry.shards import Shards, ShardWriter, index_shards
@@ -66,16 +68,17 @@ def main() -> None:
 
 
 def turns(ways: dict[str, Callable[[Any], Any]], pieces: list[Any], passes: int) -> dict[str, float]:
-    """CPU seconds of each way for all pieces of work: every piece by every way, in another order each time.
+    """CPU seconds of each way for all pieces of work, each piece at its fastest of `passes` turns.
 
-    A piece counts with the fastest of its passes: beside other load, sums alone differ by 10 % between equal ways.
+    Sums of all turns differ by 10 % between equal ways beside other load. The order is drawn anew for every turn: a way
+    that always came after another with the same tables would find them in the cache.
     """
     names = list(ways)
+    drawn = random.Random(0)
     fastest = {name: [float("inf")] * len(pieces) for name in names}
-    for number in range(passes * len(pieces)):
-        at = number % len(pieces)
-        first = (number // len(pieces) + at) % len(names)
-        for name in names[first:] + names[:first]:
+    for at in [*range(len(pieces))] * passes:
+        drawn.shuffle(names)
+        for name in names:
             started = time.process_time()
             ways[name](pieces[at])
             fastest[name][at] = min(fastest[name][at], time.process_time() - started)
@@ -244,22 +247,27 @@ def _texts(size: int) -> list[str]:
 
 
 def tokenizing(folder: Path, *, quick: bool) -> dict[str, Any]:
-    """Texts to whole shards, beside the bare tokenizer: once with its ids handed out as lists, once only encoding."""
+    """Texts to a whole shard, beside the bare tokenizer: once with its ids handed out as lists, once only encoding."""
     from pipelines.tokenize.domain import save_tokenizer, train_tokenizer
     from pipelines.tokenize.fast import load_fast
 
-    texts = _texts(480_000 if quick else 3_000_000)
+    texts = _texts(400_000 if quick else 3_000_000)
     save_tokenizer(train_tokenizer(iter(texts[::2]), model="bpe", vocabulary=16_000), folder / "bpe")
     ways: dict[str, Callable[[Any], Any]] = {}
+    stages: dict[str, LanguageTokenizer] = {}
     for kind, path in (("unigram", DOMAIN / "tokenizer"), ("bpe", folder / "bpe")):
-        tokenizer = LanguageTokenizer.load(path)
-        bare = Tokenizer.from_file(str(path / "tokenizer.json"))
-        ways[f"{kind} encoded"] = partial(bare.encode_batch_fast, add_special_tokens=False)
-        ways[f"{kind} ids"] = partial(_ids, bare)
-        ways[f"{kind} stage"] = partial(_stage, folder / f"{kind}.arrow", tokenizer)
+        tokenizer = stages[f"{kind} stage"] = LanguageTokenizer.load(path)
         if fast := load_fast(tokenizer.encoder):
-            ways[f"{kind} fastokens stage"] = partial(_stage, folder / f"{kind}.arrow", tokenizer.using(fast))
-    seconds = turns(ways, [texts[at : at + 60] for at in range(0, len(texts), 60)], passes=8)
+            stages[f"{kind} fastokens stage"] = tokenizer.using(fast)
+        one, other = (Tokenizer.from_file(str(path / "tokenizer.json")) for _ in range(2))  # each with its own caches
+        ways[f"{kind} encoded"] = partial(one.encode_batch_fast, add_special_tokens=False)
+        ways[f"{kind} ids"] = partial(_ids, other)
+    ways |= {name: partial(tokenizer.encode, bos=False, eos=True) for name, tokenizer in stages.items()}
+    seconds = turns(ways, [texts[at : at + 16] for at in range(0, len(texts), 16)], passes=8)
+    for name, tokenizer in stages.items():
+        encoded = tokenizer.encode(texts, bos=False, eos=True)
+        write = partial(_write_shard, folder / "encoded.arrow", tokenizer.dtype)
+        seconds[name] += turns({"write": write}, [encoded], passes=8)["write"]
     size = sum(len(text.encode()) for text in texts) / 1e6
     quickest = seconds.get("bpe fastokens stage")
     return {
@@ -278,11 +286,9 @@ def _ids(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
     return [encoding.ids for encoding in tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
 
 
-def _stage(path: Path, tokenizer: LanguageTokenizer, texts: list[str]) -> None:
-    """Encodes texts and writes them to a shard of their own: opened, written, closed, which takes half a millisecond."""
-    encoded = tokenizer.encode(texts, bos=False, eos=True)
-    with ShardWriter(path, dtype=tokenizer.dtype) as writer:
-        for begin, end in zip(encoded.offsets[:-1].tolist(), encoded.offsets[1:].tolist(), strict=True):
+def _write_shard(path: Path, dtype: Literal["uint16", "uint32"], encoded: Encoded) -> None:
+    with ShardWriter(path, dtype=dtype) as writer:
+        for begin, end in pairwise(encoded.offsets.tolist()):
             writer.write("0" * 32, "source", encoded.ids[begin:end])
 
 

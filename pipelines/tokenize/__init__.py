@@ -188,13 +188,22 @@ def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
     batch: list[str] = []
     room = CHARACTERS_AT_ONCE
     for text in texts:
-        batch.append(text.encode("utf-8", "replace").decode("utf-8"))  # a lone surrogate is no character
+        batch.append(_clean(text))
         room -= len(text)
         if room <= 0:
             yield batch
             batch, room = [], CHARACTERS_AT_ONCE
     if batch:
         yield batch
+
+
+def _clean(text: str) -> str:
+    """The text, with ? where it has a lone surrogate, which is no character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode()
+    return text
 
 
 def _find(path: Path) -> Path:
