@@ -74,5 +74,5 @@ def _ids(path: Path, stamp: int) -> tuple[Any, Any]:  # noqa: ARG001 - another f
     """An open file and its ids; a question about a document asks for them four times."""
     import pyarrow.parquet as pq
 
-    file = pq.ParquetFile(path, memory_map=True)
+    file = pq.ParquetFile(path)
     return file, file.read(["id"], use_threads=False).column("id")
