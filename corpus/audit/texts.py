@@ -1,7 +1,6 @@
 """The texts of a few documents out of many: only the groups of rows that hold them are read.
 
-In: ids. Out: their rows of documents/ or rejects/, by id. Of a million documents, 300 take 2 s where reading all of
-them takes a minute.
+In: ids. Out: their rows of documents/ or rejects/, by id. Of 300,000 documents, 300 take 0.25 s.
 """
 
 from __future__ import annotations
