@@ -89,7 +89,7 @@ def explain(build: Path, recipe: Path, asked: int) -> dict[str, Any]:
 
     opened = corpus.open_build(build)
     rows = drawn(list(opened.ledger()), asked)
-    truth = Truth(recipe)
+    truth = Truth(recipe, build.parent / "unpacked")
     seconds, agree = [], 0
     for row in rows:
         started = time.monotonic()
@@ -112,8 +112,11 @@ def drawn(rows: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:
 class Truth:
     """What the raw files give, without anything that a build left behind."""
 
-    def __init__(self, recipe: Path) -> None:
+    def __init__(self, recipe: Path, unpacked: Path) -> None:
         from pipelines.preflight import plan
+
+        unpacked.mkdir(exist_ok=True)
+        self.unpacked = unpacked  # members of archives lie there one at a time
 
         self.plan = plan(recipe)
         self.refiner = self.plan.refiner()
@@ -122,6 +125,7 @@ class Truth:
     def parts(self, row: dict[str, Any]) -> dict[str, Any]:
         """Part -> what the extractor gave for it."""
         from pipelines.extract import Part, Raw
+        from pipelines.extract.archive import Unpacker
         from pipelines.extract.sniff import sniff
         from pipelines.inventory import matches
         from registry.errors import InputError
@@ -130,9 +134,11 @@ class Truth:
         key = row["source"], row["uri"]
         if key not in self.read:
             source = next(s for s in self.plan.recipe.sources if s.name == row["source"])
-            path = dict(matches(self.plan.folder, source))[row["uri"]]
+            uri, _, member = row["uri"].partition("!/")
+            path = dict(matches(self.plan.folder, source))[uri]
             found: dict[str, Any] = {}
             try:
+                path = Unpacker(self.unpacked).fetch(path, member) if member else path
                 sniffed = sniff(path)
                 raw = Raw(path, row["uri"], source.kind, sniffed.media_type)
                 for part in extractor.get(sniffed.format)(raw, **self.plan.options(sniffed.format, source)):

@@ -2,7 +2,7 @@
 
 In: two opened builds, of the same sources or not. Out: a `Difference`: counts, by source and by what decided, and the
 first documents of each change; beside them every key of recipe, profiles and versions in which the builds differ. A
-document is the same where its id is: source, path and part. Two builds of 1,400 documents take 0.6 s.
+document is the same where its id is: source, path and part. Two builds of 2,643 documents take 1.1 s.
 """
 
 from __future__ import annotations

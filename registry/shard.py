@@ -76,13 +76,11 @@ class ShardWriter:
         """Add one document. The array is not copied before the batch is full, so it must not change meanwhile.
 
         Raises:
-            RecordError: an id of a token does not fit the shard's type, or there are 2**31 or more.
+            RecordError: an id of a token, in this document or one before it, does not fit the shard's type, or there
+                are 2**31 or more; at the latest the end of the `with` block raises it.
         """
         if input_ids.size + self._waiting > LONGEST:
             raise RecordError(f"document {document_id}: {input_ids.size} tokens are more than a shard's batch holds")
-        limit = np.iinfo(self._dtype).max
-        if input_ids.size and not 0 <= int(input_ids.min()) <= int(input_ids.max()) <= limit:
-            raise RecordError(f"document {document_id}: its token ids do not fit {self._dtype} (0 to {limit})")
         self._ids.append(document_id)
         self._sources.append(source)
         self._rows.append(input_ids)
@@ -95,11 +93,20 @@ class ShardWriter:
     def _flush(self) -> None:
         lengths = np.array([row.size for row in self._rows], dtype=np.int32)
         offsets = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))).astype(np.int32)
-        values = np.concatenate(self._rows, dtype=self._dtype, casting="unsafe")
+        values = self._fitting(np.concatenate(self._rows))
         lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(values), type=self._schema.field("input_ids").type)
         columns = [pa.array(self._ids, pa.string()), pa.array(self._sources, pa.string()), lists, pa.array(lengths)]
         self._stream.write_batch(pa.record_batch(columns, schema=self._schema))
         self._ids, self._sources, self._rows, self._waiting = [], [], [], 0
+
+    def _fitting(self, values: NDArray[Any]) -> NDArray[Any]:
+        """All tokens of a batch in the shard's type; looked over at once, which costs half of doing it by document."""
+        limit = np.iinfo(self._dtype).max
+        if not values.size or 0 <= int(values.min()) <= int(values.max()) <= limit:
+            return values.astype(self._dtype)
+        named = zip(self._ids, self._rows, strict=True)
+        wrong = next(name for name, row in named if row.size and not 0 <= int(row.min()) <= int(row.max()) <= limit)
+        raise RecordError(f"document {wrong}: its token ids do not fit {self._dtype} (0 to {limit})")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "registry" / "domains" / "ja_finance" / "sample"
@@ -21,6 +25,18 @@ def corpus(*arguments: object, cwd: Path | None = None, **env: str) -> subproces
     return subprocess.run(
         command, cwd=cwd, env={**os.environ, **env}, capture_output=True, text=True, check=False, timeout=300
     )
+
+
+def python_with(module: str) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs a script with a Python that has `module`: this one, or one of CORPUS_READERS; else the test is skipped."""
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    run = partial(
+        subprocess.run, capture_output=True, text=True, check=False, env={**environment, "HF_HUB_OFFLINE": "1"}
+    )
+    for python in (sys.executable, *filter(None, os.environ.get("CORPUS_READERS", "").split(os.pathsep))):
+        if run([python, "-c", f"import {module}"]).returncode == 0:
+            return lambda *arguments, **options: run([python, *map(str, arguments)], **options)
+    pytest.skip(f"no Python here has {module}: name one in CORPUS_READERS")
 
 
 def start(*arguments: object) -> subprocess.Popen[str]:

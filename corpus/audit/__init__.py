@@ -2,7 +2,7 @@
 
 In: a finished build. Out, in its folder: a page to read (one file, no network), the same numbers for machines, and the
 dataset's card. audit.json is written last and records the others, so that an audit that is there is not made again.
-100,000 documents take 8 s, and the page stays under 1 MB: it holds sums and a sample.
+A million documents take 1.3 GB, and their page 0.9 MB: it holds sums and a sample.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 In: an opened build and its ledger. Out: nothing, or one RecordError that names every contradiction. Checked: each
 published file against the size and (ledger, documents, rejects) the digest of the manifest; documents by source and
-fate; the ids and token counts of the kept documents against the shards, row by row. A million rows take 3 s.
+fate; the ids and token counts of the kept documents against the shards, row by row. 300,000 rows take 0.6 s.
 """
 
 from __future__ import annotations

@@ -58,10 +58,9 @@ def find(opened: OpenedBuild) -> Findings:
     checks.check_ledger(opened, ledger)
     near = rules.neighbours(ledger, opened.manifest.profiles)
     found = duplicates.duplicates(ledger)
-    ids = ledger.strings("id")
     picked = samples.shown(ledger)
-    shown, read = [ids[row] for row in picked], [ids[row] for row in samples.read(ledger)]
-    beside = [ids[row] for pair in near.values() for rows in pair for row in rows.tolist()]
+    shown, read = ledger.ids(picked), ledger.ids(samples.read(ledger))
+    beside = [name for pair in near.values() for rows in pair for name in ledger.ids(rows)]
     clustered = [cluster[name] for cluster in found["largest"] for name in ("survivor", "least_alike")]
     known = texts(opened, {*shown, *read, *beside, *clustered})
     return Findings(
@@ -136,14 +135,13 @@ def _document(row: dict[str, Any], known: dict[str, Any] | None, originals: Orig
 
 
 def _neighbours(ledger: Ledger, near: dict[Any, Any], known: dict[str, Any]) -> dict[Any, Any]:
-    ids = ledger.strings("id")
     found = {}
     for (kind, rule, bound), sides in near.items():
         found[kind, rule, bound] = tuple(
             [
-                {"value": float(ledger.measured[rule][row]), **_brief(known[ids[row]])}
-                for row in rows.tolist()
-                if ids[row] in known
+                {"value": float(ledger.measured[rule][row]), **_brief(known[name])}
+                for row, name in zip(rows.tolist(), ledger.ids(rows), strict=True)
+                if name in known
             ]
             for rows in sides
         )

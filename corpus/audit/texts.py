@@ -1,7 +1,6 @@
 """The texts of a few documents out of many: only the groups of rows that hold them are read.
 
-In: ids. Out: their rows of documents/ or rejects/, by id. Of a million documents, 300 take 2 s where reading all of
-them takes a minute.
+In: ids. Out: their rows of documents/ or rejects/, by id. Of 300,000 documents, 300 take 0.25 s.
 """
 
 from __future__ import annotations
@@ -74,5 +73,5 @@ def _ids(path: Path, stamp: int) -> tuple[Any, Any]:  # noqa: ARG001 - another f
     """An open file and its ids; a question about a document asks for them four times."""
     import pyarrow.parquet as pq
 
-    file = pq.ParquetFile(path, memory_map=True)
+    file = pq.ParquetFile(path)
     return file, file.read(["id"], use_threads=False).column("id")

@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, cast
 
 from corpus.audit.changes import Change, changes
@@ -90,13 +91,15 @@ class Originals:
         return self._read_again(row)
 
     def _read_again(self, row: Row) -> Original | None:
+        with TemporaryDirectory() as folder:
+            path = self._raw_file(row, Path(folder))
+            return self._extracted(row, path) if path is not None else None
+
+    def _extracted(self, row: Row, path: Path) -> Original | None:
         from pipelines.extract import Part, Raw
         from pipelines.extract.sandbox import Sandbox
         from pipelines.extract.sniff import sniff
 
-        path = self._raw_file(row)
-        if path is None:
-            return None
         source = next(s for s in self._plan.recipe.sources if s.name == row["source"])
         limits = self._plan.recipe.extract.limits
         log = self._opened.layout.logs / "explain.log"
@@ -112,17 +115,23 @@ class Originals:
             return None
         return None
 
-    def _raw_file(self, row: Row) -> Path | None:
-        """The input's file, if it is still there with the bytes that were read."""
+    def _raw_file(self, row: Row, folder: Path) -> Path | None:
+        """The input's file, if it is still there with the bytes that were read; of an archive, unpacked to `folder`."""
         import hashlib
 
+        from pipelines.extract.archive import Unpacker
         from pipelines.inventory import matches
 
         if not self._plan.path.is_file():
             return None
         source = next((s for s in self._plan.recipe.sources if s.name == row["source"]), None)
-        path = dict(matches(self._plan.folder, source)).get(row["uri"]) if source else None
+        uri, _, member = row["uri"].partition("!/")
+        path = dict(matches(self._plan.folder, source)).get(uri) if source else None
         if path is None or not path.is_file():
+            return None
+        try:
+            path = Unpacker(folder).fetch(path, member) if member else path
+        except (CorpusError, OSError):
             return None
         with path.open("rb") as file:
             return path if hashlib.file_digest(file, "sha256").hexdigest() == row["sha256"] else None

@@ -1,6 +1,6 @@
 """tokens.bin and document_offsets.npy: raw tokens, and int64 [n + 1] where each document begins and the last one ends.
 
-Read by torchtitan's PretokenizedMemmapSource (uint32), nanoGPT's np.memmap (uint16), numpy and JAX.
+Read by nanoGPT's np.memmap (uint16), torchtitan's memory-mapped source (uint32), numpy and JAX.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ class LanguageTokenizer:
     bos: int | None
     eos: int | None
     encoder: Encoder = field(repr=False)
-    _is_control: NDArray[np.bool_] = field(repr=False)  # [vocabulary_size]
+    _controls: NDArray[np.uint32] = field(repr=False)  # ids that no text may have, ascending
 
     @classmethod
     def load(cls, path: Path) -> LanguageTokenizer:
@@ -108,9 +108,9 @@ class LanguageTokenizer:
         if encoder.size == 0:
             raise UsageError(f"{file} has an empty vocabulary")
         bos, eos = (encoder.controls.get(settings.get(key, key)) for key in ("bos_token", "eos_token"))
-        is_control = np.zeros(encoder.size, dtype=bool)
-        is_control[[number for number in encoder.controls.values() if number != encoder.unknown]] = True
-        return cls(file, hashlib.sha256(content).hexdigest(), encoder.size, bos, eos, encoder, is_control)
+        controls = sorted({number for number in encoder.controls.values() if number != encoder.unknown})
+        digest = hashlib.sha256(content).hexdigest()
+        return cls(file, digest, encoder.size, bos, eos, encoder, np.array(controls, dtype=np.uint32))
 
     @property
     def dtype(self) -> Literal["uint16", "uint32"]:
@@ -135,21 +135,20 @@ class LanguageTokenizer:
         before = self._control(self.bos, "BOS", "bos_token") if bos else None
         after = self._control(self.eos, "EOS", "eos_token") if eos else None
         flats = [self._without_controls(*self.encoder.encode(some)) for some in _batches(texts)]
-        ids = np.concatenate([np.empty(0, np.uint32), *(ids for ids, _ in flats)])
-        sizes = np.concatenate([np.empty(0, np.int64), *(np.diff(offsets) for _, offsets in flats)])
-        return _framed(ids, sizes, before, after)
+        return _framed(*_joined(flats), before, after)
 
     def _without_controls(self, ids: NDArray[np.uint32], offsets: NDArray[np.int64]) -> Flat:
         """Ids without those of control tokens, which a text can spell only by knowing what they were renamed to."""
         if not self._spans_controls(ids):
             return ids, offsets
-        found = self._is_control[ids]
+        found = np.isin(ids, self._controls)
         return ids[~found], offsets - np.concatenate(([0], np.cumsum(found)))[offsets]
 
     def _spans_controls(self, ids: NDArray[np.uint32]) -> bool:
         """Whether ids lie where those of control tokens do: mostly first or last, so two comparisons clear a text."""
-        controls = np.flatnonzero(self._is_control)
-        return bool(controls.size and ids.size and ((ids >= controls[0]) & (ids <= controls[-1])).any())
+        if not (self._controls.size and ids.size):
+            return False
+        return bool(((ids >= self._controls[0]) & (ids <= self._controls[-1])).any())
 
     def _control(self, token: int | None, name: str, key: str) -> int:
         if token is None:
@@ -166,33 +165,45 @@ def is_validation(document_id: str, fraction: float) -> bool:
     return int.from_bytes(digest, "little") < fraction * (1 << 64)
 
 
-def _framed(ids: NDArray[np.uint32], sizes: NDArray[np.int64], before: int | None, after: int | None) -> Encoded:
+def _joined(flats: list[Flat]) -> Flat:
+    """Batches laid end to end; a single one, the usual case, is not copied."""
+    if len(flats) == 1:
+        return flats[0]
+    sizes = [np.diff(offsets) for _, offsets in flats]
+    ids = np.concatenate([np.empty(0, np.uint32), *(ids for ids, _ in flats)])
+    return ids, np.concatenate([np.zeros(1, np.int64), *sizes]).cumsum()
+
+
+def _framed(ids: NDArray[np.uint32], offsets: NDArray[np.int64], before: int | None, after: int | None) -> Encoded:
     """Ids with a token before and after each text."""
-    offsets = np.concatenate(([0], np.cumsum(sizes + (before is not None) + (after is not None)))).astype(np.int64)
-    if before is None and after is None:
+    frame = [(token, places) for token, places in ((before, offsets[:-1]), (after, offsets[1:])) if token is not None]
+    if not frame:
         return Encoded(ids, offsets)
-    framed = np.empty(offsets[-1], dtype=np.uint32)
-    begin = 0
-    for place, size in zip((offsets[:-1] + (before is not None)).tolist(), sizes.tolist(), strict=True):
-        framed[place : place + size] = ids[begin : begin + size]
-        begin += size
-    for token, places in ((before, offsets[:-1]), (after, offsets[1:] - 1)):
-        if token is not None:
-            framed[places] = token
-    return Encoded(framed, offsets)
+    tokens, places = zip(*frame, strict=True)
+    framed = np.insert(ids, np.stack(places, axis=1).ravel(), np.tile(tokens, offsets.size - 1))
+    return Encoded(framed, offsets + len(tokens) * np.arange(offsets.size))
 
 
 def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
     batch: list[str] = []
     room = CHARACTERS_AT_ONCE
     for text in texts:
-        batch.append(text.encode("utf-8", "replace").decode("utf-8"))  # a lone surrogate is no character
+        batch.append(_clean(text))
         room -= len(text)
         if room <= 0:
             yield batch
             batch, room = [], CHARACTERS_AT_ONCE
     if batch:
         yield batch
+
+
+def _clean(text: str) -> str:
+    """The text, with ? where it has a lone surrogate, which is no character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode()
+    return text
 
 
 def _find(path: Path) -> Path:

@@ -59,7 +59,7 @@ class HuggingFace:
         for encoding in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False):
             ids.fromlist(encoding.ids)
             ends.append(len(ids))
-        return np.array(ids, dtype=np.uint32), np.array(ends, dtype=np.int64)
+        return np.frombuffer(ids, np.uint32), np.array(ends, dtype=np.int64)
 
     def decode(self, ids: list[int]) -> str:
         """The text of ids."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,26 @@ def test_without_intermediates_the_raw_file_or_its_absence_is_told(private: Path
     told = journey(opened, row)
     assert told.place == ""
     assert "is not on record" in "\n".join(story(told))
+
+
+def test_without_intermediates_the_member_of_an_archive_is_read_again(tmp_path: Path) -> None:
+    prose = "財務諸表は、企業の財政状態を表す書類である。株主はこれを読んで判断する。" * 8
+    (tmp_path / "files").mkdir()
+    with zipfile.ZipFile(tmp_path / "files" / "a.zip", "w") as archive:
+        archive.writestr("other.txt", prose[::-1])
+        archive.writestr("one.txt", prose)
+    (tmp_path / "recipe.yaml").write_text(
+        "name: packed\nsources: [{name: files, path: files, kind: textbook, licence: CC-BY-4.0}]\n"
+        f"tokenize: {{tokenizer: {TOKENIZER}}}\n"
+    )
+    assert corpus("build", tmp_path, "--out", tmp_path / "out").returncode == 0
+    opened = api.open_build(tmp_path / "out")
+    shutil.rmtree(opened.layout.stage("extract"))
+    (row,) = find(opened, uri="files/a.zip!/one.txt")
+    told = journey(opened, row)
+    assert (told.place, told.agrees) == ("raw file", True)
+    (tmp_path / "files" / "a.zip").write_bytes(b"PK\x03\x04")
+    assert journey(opened, row).place == ""
 
 
 def test_the_command_tells_the_story(built: Path, rows: list[dict[str, Any]]) -> None:

@@ -143,7 +143,9 @@ def test_what_a_killed_writer_left_is_not_read_and_is_overwritten(tmp_path):
 @pytest.mark.parametrize("ids", [[65536], [-1]])
 def test_tokens_that_do_not_fit_are_refused(tmp_path, ids):
     with pytest.raises(RecordError, match=r"d9.*uint16"), ShardWriter(tmp_path / "0.arrow", dtype="uint16") as writer:
+        writer.write("d8", "s", np.array([1]))
         writer.write("d9", "s", np.array(ids))
+        writer.write("d10", "s", np.array([], dtype=np.int64))
     assert list(tmp_path.iterdir()) == []
 
 

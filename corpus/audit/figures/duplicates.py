@@ -65,18 +65,17 @@ def _between(ledger: Ledger, lost: Rows) -> dict[str, dict[str, int]]:
 
 
 def _largest(ledger: Ledger, lost: Rows, survivors: Rows, sizes: Rows, similarity: Any) -> list[dict[str, Any]]:
-    ids = ledger.strings("id")
-    order = sorted(range(len(survivors)), key=lambda i: (-int(sizes[i]), ids[survivors[i]]))[:_LARGEST]
+    names = ledger.ids(survivors)
     found = []
-    for i in order:
+    for i in sorted(range(len(survivors)), key=lambda i: (-int(sizes[i]), names[i]))[:_LARGEST]:
         members = lost[ledger.survivors[lost] == survivors[i]]
-        least = min(members.tolist(), key=lambda row: (similarity[row], ids[row]))
+        least = float(similarity[members].min())
         found.append(
             {
-                "survivor": ids[survivors[i]],
+                "survivor": names[i],
                 "size": int(sizes[i]),
-                "least_alike": ids[least],
-                "similarity": float(f"{similarity[least]:.6g}"),
+                "least_alike": min(ledger.ids(members[similarity[members] == least])),
+                "similarity": float(f"{least:.6g}"),
             }
         )
     return found

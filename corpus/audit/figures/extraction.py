@@ -10,6 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
 from corpus.audit.figures.counts import ratio
 
@@ -31,11 +32,10 @@ def extraction(ledger: Ledger) -> dict[str, Any]:
 
 def failures(ledger: Ledger) -> dict[str, dict[str, int]]:
     """Reason -> source -> inputs or parts of one; a reason is the first word of the ledger's `error`."""
-    rows = ledger.rows("fate", "failed")
-    errors, sources = ledger.strings("error")[rows], ledger.strings("source")[rows]
+    failed = ledger.table.select(["error", "source"]).take(pa.array(ledger.rows("fate", "failed")))
     found: dict[str, Counter[str]] = {}
-    for error, source in zip(errors, sources, strict=True):
-        found.setdefault(error.partition(":")[0] or "unknown", Counter())[source] += 1
+    for row in failed.to_pylist():
+        found.setdefault((row["error"] or "").partition(":")[0] or "unknown", Counter())[row["source"]] += 1
     return {
         reason: dict(sorted(found[reason].items())) for reason in sorted(found, key=lambda r: (-found[r].total(), r))
     }

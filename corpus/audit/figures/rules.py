@@ -25,9 +25,7 @@ BOUNDS = ("at_least", "at_most")
 
 def rules(ledger: Ledger, profiles: Mapping[str, list[dict[str, Any]]]) -> dict[str, dict[str, Any]]:
     """Per kind, in the order in which they judge, the rules with a threshold; then, by name, all other measurements."""
-    rejected = ledger.strings("rule")
-    judged_by_rule = np.zeros(len(ledger), bool)
-    judged_by_rule[ledger.rows("fate", "rejected")] = True
+    rejected = ledger.rows("fate", "rejected")
     found: dict[str, dict[str, Any]] = {}
     for kind in ledger.values("kind"):
         limits = {limit["rule"]: limit for limit in profiles.get(kind, [])}
@@ -39,7 +37,7 @@ def rules(ledger: Ledger, profiles: Mapping[str, list[dict[str, Any]]]) -> dict[
             known = values[np.isfinite(values)]
             if known.size:
                 limit = limits.get(name, {})
-                decided = judged_by_rule[rows] & (rejected[rows] == name) if limit else None
+                decided = _among(len(ledger), rejected, ledger.rows("rule", name))[rows] if limit else None
                 found[kind][name] = _spread(known, limit) | _thresholds(values, limit, decided)
     return found
 
@@ -61,6 +59,13 @@ def neighbours(
                         rows[_nearest(values, good, limit[bound])],
                         rows[_nearest(values, beyond, limit[bound])],
                     )
+    return found
+
+
+def _among(count: int, one: Rows, other: Rows) -> Any:
+    """Which of `count` rows are in both."""
+    found = np.zeros(count, bool)
+    found[np.intersect1d(one, other, assume_unique=True)] = True
     return found
 
 

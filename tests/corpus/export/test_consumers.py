@@ -1,43 +1,33 @@
 """Each export is read by the library it was made for, and gives the very documents.
 
 datasets is in the environment of the tests. megatron-core, mosaicml-streaming and litdata replace torch, so they are
-looked for in another one: CORPUS_READERS names its Python; without it these tests are skipped.
+looked for in others: CORPUS_READERS names their Pythons, as PATH does folders; without it these tests are skipped.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from commandline import python_with
 
 from corpus.export.run import export
 
-READERS = os.environ.get("CORPUS_READERS", "")
 
-
-def read(to, folder, dtype, python):
+def read(to, folder, dtype):
     script = Path(__file__).with_name("readers.py")
     module = {"megatron": "megatron.core", "nanotron": "datatrove", "mds": "streaming", "litdata": "litdata"}[to]
-    if subprocess.run([python, "-c", f"import {module}"], capture_output=True, check=False).returncode:
-        pytest.skip(f"{python} has no {module}")
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    done = subprocess.run(
-        [python, str(script), to, str(folder), dtype], capture_output=True, text=True, check=False, env=environment
-    )
+    done = python_with(module)(script, to, folder, dtype)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not READERS, reason="CORPUS_READERS names no Python with the readers")
 @pytest.mark.parametrize("to", ["megatron", "mds", "litdata"])
 def test_the_real_reader_gives_the_documents(made, tmp_path, to):
     export(made.build, to, tmp_path / "out", {"length": 64} if to == "litdata" else {})
-    found = read(to, tmp_path / "out", made.build.manifest.tokenizer["dtype"], READERS)
+    found = read(to, tmp_path / "out", made.build.manifest.tokenizer["dtype"])
     documents = [tokens for _, _, tokens, _ in made.documents["train"]]
     if to == "litdata":  # knows blocks, no documents
         tokens = [token for document in documents for token in document]
@@ -50,7 +40,7 @@ def test_the_real_reader_gives_the_documents(made, tmp_path, to):
 def test_datatrove_gives_the_tokens_and_where_documents_begin(made, tmp_path):
     pytest.importorskip("torch")
     export(made.build, "nanotron", tmp_path / "out", {})
-    tokens, positions = read("nanotron", tmp_path / "out", made.build.manifest.tokenizer["dtype"], sys.executable)
+    tokens, positions = read("nanotron", tmp_path / "out", made.build.manifest.tokenizer["dtype"])
     documents = [tokens for _, _, tokens, _ in made.documents["train"]]
     flat = [token for document in documents for token in document]
     assert tokens == flat[: len(flat) // 100 * 100]
