@@ -129,7 +129,11 @@ def _readability(data: bytes, codec: str) -> float:
     text = data.decode(codec, "replace")
     unreadable = READABLE.sub("", text)
     others = KANJI.sub("", unreadable)
-    good, kanji, odd = len(text) - len(unreadable), len(unreadable) - len(others), len(others) - len(ODD.sub("", others))
+    good, kanji, odd = (
+        len(text) - len(unreadable),
+        len(unreadable) - len(others),
+        len(others) - len(ODD.sub("", others)),
+    )
     return (good + kanji / 2 - odd) / max(1, len(text))
 
 
