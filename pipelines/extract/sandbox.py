@@ -1,9 +1,9 @@
 """Parsers run in a child process with limits, because every file is hostile.
 
 In: a `Raw` input, the name of its format and options; or an archive. Out: the same stream that the extractor gives, one
-JSON message per document, so that memory here stays flat; or the archive's members. A parser that eats memory, hangs or crashes costs its own input and
-nothing else: the child is ended and the next input gets a new one. A child is used again while it behaves; starting
-one costs about 0.3 s, mostly the parser's imports.
+JSON message per document, so that memory here stays flat; or the archive's members. A parser that eats memory, hangs or
+crashes costs its own input and nothing else: the child is ended and the next input gets a new one. A child is used
+again while it behaves; starting one costs about 0.3 s, mostly the parser's imports.
 """
 
 from __future__ import annotations
