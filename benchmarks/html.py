@@ -212,6 +212,9 @@ def lectures(data: Path) -> Iterator[tuple[str, str, str]]:
         yield f"{path.parent.name}/{path.stem}", m.without_results(path.read_text("utf-8"), gold), gold
 
 
+SETS = {"web_ja": japanese, "web_ja_more": more_japanese, "web_en": english, "lectures": lectures}
+
+
 def scores(pages: list[tuple[str, str, str]], names: list[str], *, each: bool) -> dict[str, dict[str, float]]:
     """Measures by tool: mean and worst F1, and what is kept of code lines and headings where the gold has them."""
     table: dict[str, dict[str, float]] = {}
@@ -265,8 +268,7 @@ def measure(data: Path, *, quick: bool, each: bool) -> dict[str, Any]:
     peers = list(tools())
     found: dict[str, Any] = {**filings(data, step), "cpu_ratio_trafilatura": cpu_ratio(data, step)}
     chosen = [name for name in peers if not quick or name == "ours" or name.startswith("trafilatura")]
-    sets = {"web_ja": japanese, "web_ja_more": more_japanese, "web_en": english, "lectures": lectures}
-    tables = {key: scores(list(pages(data)), chosen, each=each) for key, pages in sets.items()}
+    tables = {key: scores(list(pages(data)), chosen, each=each) for key, pages in SETS.items()}
     for key, table in tables.items():
         print_table(key, table)
         best = [row["f1"] for name, row in table.items() if name.startswith("trafilatura")]

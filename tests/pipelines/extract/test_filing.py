@@ -48,6 +48,7 @@ def test_what_the_filing_says_of_itself(tmp_path):
     (part,) = extract(tmp_path, f"{HIDDEN}<p>{cover}</p>")
     assert part.date == "2024-07-01"
     assert part.metadata == {
+        "report": "E01234_2024-03-31_2024-06-28",  # as declared, whatever the facts say
         "form": "jpcrp030000/asr",
         "edinet_code": "E09999",
         "period_end": "2024-03-31",
