@@ -7,8 +7,9 @@ over all filings of the data (`--quick`: every fourth); CPU time against trafila
 process, the least of two runs each. Pages: F1 of character 4-grams over NFKC text without white space and Markdown's
 marks, against 19 Japanese pages with gold, four of newspapers and two labelled by eye (`web_ja_more`), 24 pages in
 English and other languages labelled by eye (`web_en`; ``html_labels.yaml``), and lecture and documentation pages
-against their source; both sides without results of programs and included files, which the source does not hold. Encodings: pages, texts and snippets of 100
-characters re-encoded without a declaration or with a wrong one. `--pages` prints one line per page.
+against their source; both sides without results of programs and included files, which the source does not hold.
+Encodings: pages, texts and snippets of 100 characters re-encoded without a declaration or with a wrong one. `--pages`
+prints one line per page.
 
 Peers that are not installed are left out; `--peers` names a further site-packages folder where they are.
 """

@@ -29,7 +29,7 @@ ENGLISH_DATE = re.compile(r"([A-Za-z]{3})[a-z]*\.?(\d{1,2}),?(\d{4})")
 
 
 def metadata(values: Mapping[str, str], head: str) -> dict[str, str]:
-    """Metadata from first values by concept, and from the address of the filer's own taxonomy, or a CSV's name, in `head`.
+    """Metadata from first values by concept, and from what `head` declares: a filer's own taxonomy, or a CSV's name.
 
     `report` names the report that a file is one of: EDINET code, end of the period and day of filing, as declared.
     """
