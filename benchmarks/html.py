@@ -5,9 +5,11 @@
 Filings: figures, figures after △ or ▲, headings, numeric XBRL facts in the section that holds them, and even tables,
 over all filings of the data (`--quick`: every fourth); CPU time against trafilatura's default, interleaved in one
 process, the least of two runs each. Pages: F1 of character 4-grams over NFKC text without white space and Markdown's
-marks, against 19 Japanese pages with gold, and lecture and documentation pages against their source; both sides without
-results of programs and included files, which the source does not hold. Encodings: pages, texts and snippets of 100
-characters re-encoded without a declaration or with a wrong one. `--pages` prints one line per page.
+marks, against 19 Japanese pages with gold, four of newspapers and two labelled by eye (`web_ja_more`), 24 pages in
+English and other languages labelled by eye (`web_en`; ``html_labels.yaml``), and lecture and documentation pages
+against their source; both sides without results of programs and included files, which the source does not hold.
+Encodings: pages, texts and snippets of 100 characters re-encoded without a declaration or with a wrong one. `--pages`
+prints one line per page.
 
 Peers that are not installed are left out; `--peers` names a further site-packages folder where they are.
 """
@@ -15,6 +17,7 @@ Peers that are not installed are left out; `--peers` names a further site-packag
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 import sys
 import time
@@ -24,6 +27,8 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.sort(key=lambda place: Path(place).resolve() == Path(__file__).resolve().parent)  # this is no library's `html`
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import yaml
 
 from benchmarks import html_measures as m
 from pipelines.extract import Part, Raw
@@ -138,7 +143,11 @@ def _newspaper() -> Callable[[str], str]:
     import tinysegmenter  # noqa: F401 - newspaper4k raises on every Japanese page without it
     from newspaper import article
 
-    return lambda page: str(article("http://localhost/", language="ja", input_html=page).text)
+    def read(page: str) -> str:
+        language = "ja" if any("\u3041" <= c <= "\u30fe" for c in page) else "en"
+        return str(article("http://localhost/", language=language, input_html=page).text)
+
+    return read
 
 
 def _inscriptis() -> Callable[[str], str]:
@@ -169,12 +178,42 @@ def japanese(data: Path) -> Iterator[tuple[str, str, str]]:
         yield row["id"][-40:], row["html"], row["gold"]
 
 
+def more_japanese(data: Path) -> Iterator[tuple[str, str, str]]:
+    """(name, page, gold) of newspaper pages and of pages labelled by eye."""
+    for path in sorted((data / "web_ja/fundus").glob("*.html.gz")):
+        gold = json.loads(path.with_name(f"{path.name.partition('_')[0]}.json").read_text("utf-8"))["V1"]["body"]
+        sections = [line for part in gold["sections"] for line in (*part["headline"], *part["paragraphs"])]
+        yield path.stem, gzip.decompress(path.read_bytes()).decode(), "\n".join([*gold["summary"], *sections])
+    yield from labelled(data, "web_ja", "{}")
+
+
+def english(data: Path) -> Iterator[tuple[str, str, str]]:
+    """(name, page, gold) of pages in English and some other languages, labelled by eye."""
+    yield from labelled(data, "web_en", "scrapinghub/{}*.html.gz")
+
+
+def labelled(data: Path, folder: str, pattern: str) -> Iterator[tuple[str, str, str]]:
+    """(name, page, gold) of the pages of a folder whose article is given as ranges of its lines."""
+    labels = yaml.safe_load(Path(__file__).with_name("html_labels.yaml").read_text("utf-8"))[folder]
+    for name, label in labels.items():
+        path = next((data / folder).glob(pattern.format(name)))
+        page = decode(gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()).text
+        lines = m.lines(page)
+        if len(lines) != label["lines"]:
+            raise SystemExit(f"{path}: {len(lines)} lines, {label['lines']} when it was labelled")
+        ranges = (map(int, body.split("-")) for body in label["body"])
+        yield name, page, "\n".join(line for first, last in ranges for line in lines[first : last + 1])
+
+
 def lectures(data: Path) -> Iterator[tuple[str, str, str]]:
     """(name, page, gold) of the lecture and documentation pages."""
     for path in sorted((data / "html_gold").glob("*/*.html")):
         source = next(path.with_suffix(s) for s in (".md", ".qmd") if path.with_suffix(s).exists())
         gold = m.cleaned(source.read_text("utf-8"))
         yield f"{path.parent.name}/{path.stem}", m.without_results(path.read_text("utf-8"), gold), gold
+
+
+SETS = {"web_ja": japanese, "web_ja_more": more_japanese, "web_en": english, "lectures": lectures}
 
 
 def scores(pages: list[tuple[str, str, str]], names: list[str], *, each: bool) -> dict[str, dict[str, float]]:
@@ -229,15 +268,14 @@ def measure(data: Path, *, quick: bool, each: bool) -> dict[str, Any]:
     step = QUICK if quick else 1
     peers = list(tools())
     found: dict[str, Any] = {**filings(data, step), "cpu_ratio_trafilatura": cpu_ratio(data, step)}
-    web, books = (list(pages(data)) for pages in (japanese, lectures))
     chosen = [name for name in peers if not quick or name == "ours" or name.startswith("trafilatura")]
-    tables = {"web_ja": scores(web, chosen, each=each), "lectures": scores(books, chosen, each=each)}
+    tables = {key: scores(list(pages(data)), chosen, each=each) for key, pages in SETS.items()}
     for key, table in tables.items():
         print_table(key, table)
         best = [row["f1"] for name, row in table.items() if name.startswith("trafilatura")]
         found[f"f1_{key}"] = table["ours"]["f1"]
         found[f"f1_{key}_trafilatura"] = max(best) if best else None
-    found["worst_web_ja"] = tables["web_ja"]["ours"]["worst"]
+        found[f"worst_{key}"] = table["ours"]["worst"]
     found["code_lines_kept"] = tables["lectures"]["ours"]["code"]
     found["lecture_headings_kept"] = tables["lectures"]["ours"]["headings"]
     found["encoding_errors"], found["encoding_items"], found["encoding_ms_per_mb"] = encoding_errors(data)

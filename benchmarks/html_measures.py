@@ -35,6 +35,11 @@ def visible(source: str) -> str:
     return html.unescape(re.sub(r"<[^>]*>", "\n", INLINE.sub("", source)))
 
 
+def lines(page: str) -> list[str]:
+    """The lines that a reader sees of a page, without those that are blank: what ``html_labels.yaml`` counts."""
+    return [" ".join(line.split()) for line in visible(page).split("\n") if line.strip()]
+
+
 def numbers(text: str) -> Counter[str]:
     """The figures of a text, each as often as it stands there."""
     return Counter(re.findall(NUMBER, text))

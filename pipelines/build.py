@@ -84,7 +84,7 @@ def build(
 
 
 def _build(run: Run) -> Built:
-    inputs = take_inventory(run.plan, run.layout.work / "inventory.arrow")
+    inputs = take_inventory(run.plan, run.layout.work / "inventory.arrow", run.layout.logs / "parsers.log")
     name = _fingerprint(run.plan, inputs)
     manifest = read_manifest(run.layout.manifest)
     if manifest is not None and manifest.fingerprint == name and manifest.describes(run.layout.root):

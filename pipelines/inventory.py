@@ -1,7 +1,8 @@
 """Stage 1: sources -> a frozen, hashed list of inputs.
 
 In: a plan. Out: every file of every source in a fixed order (source as in the recipe, then uri), with size and SHA-256.
-Of an archive every member is an input of its own, `archive.zip!/member`, in the order of `pipelines.extract.archive`.
+Of an archive every member is an input of its own, `archive.zip!/member`, in the order of `pipelines.extract.archive`;
+its names and index files are hostile, so it is listed in a sandbox.
 Later stages see this list only, never a folder, so files that come or go during a build change nothing in it. A file
 whose size, time and inode are as they were is not read again: an unchanged folder of 100,000 files is listed in about a
 second. Files and folders whose names begin with a dot are left out.
@@ -15,11 +16,14 @@ import time
 import unicodedata
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
+from pipelines.extract.sandbox import Sandbox
 from registry.errors import InputError, RecipeError
 from registry.publish import replacing
 
@@ -62,12 +66,22 @@ class _Stat:
         return cls(stat.st_size, stat.st_mtime_ns, stat.st_ino)
 
 
-def take_inventory(plan: Plan, memory: Path | None) -> list[Input]:
-    """List and hash the inputs of all sources. `memory` is a file that remembers digests from one build to the next."""
+def take_inventory(plan: Plan, memory: Path | None, log: Path = Path(os.devnull)) -> list[Input]:
+    """List and hash the inputs of all sources.
+
+    Args:
+        plan: what is built.
+        memory: a file that remembers digests from one build to the next.
+        log: a file for what the processes print that list archives.
+    """
     known = _recall(memory) if memory else {}
     places = [(source.name, uri, path) for source in plan.recipe.sources for uri, path in _listed(plan, source)]
-    with ThreadPoolExecutor(_THREADS) as pool:  # hashing lets go of the GIL
-        found = list(pool.map(lambda place: _examine(*place, known=known), places))
+    limits = plan.recipe.extract.limits
+    with ExitStack() as stack, ThreadPoolExecutor(_THREADS) as pool:  # hashing lets go of the GIL
+        idle: SimpleQueue[Sandbox] = SimpleQueue()  # each starts its process when it is first asked
+        for _ in range(_THREADS):
+            idle.put(stack.enter_context(Sandbox(log, seconds=limits.seconds, memory=limits.bytes)))
+        found = list(pool.map(lambda place: _examine(*place, known=known, idle=idle), places))
     fresh = {
         (source, file): (stat, [replace(item, path=Path()) for item in items])
         for (source, file, _), (items, stat, when) in zip(places, found, strict=True)
@@ -116,7 +130,12 @@ def _uri(relative: Path) -> str:
 
 
 def _examine(
-    source: str, uri: str, path: Path, *, known: dict[tuple[str, str], tuple[_Stat, list[Input]]]
+    source: str,
+    uri: str,
+    path: Path,
+    *,
+    known: dict[tuple[str, str], tuple[_Stat, list[Input]]],
+    idle: SimpleQueue[Sandbox],
 ) -> tuple[list[Input], _Stat | None, int]:
     """What a file is as inputs: itself, or the members of an archive; from memory where it is as it was."""
     now = time.time_ns()
@@ -124,20 +143,23 @@ def _examine(
         stat = _Stat.of(path)
         remembered, inputs = known.get((source, uri), (None, []))
         if remembered != stat:
-            inputs = _inputs(source, uri, path, stat)
+            inputs = _inputs(source, uri, path, stat, idle)
         return [replace(item, path=path) for item in inputs], stat, now
     except OSError as error:
         return [Input(source, uri, path, 0, "", error.strerror or type(error).__name__)], None, now
 
 
-def _inputs(source: str, uri: str, path: Path, stat: _Stat) -> list[Input]:
-    from pipelines.extract.archive import is_archive, list_members  # lxml, which an unchanged folder does without
+def _inputs(source: str, uri: str, path: Path, stat: _Stat, idle: SimpleQueue[Sandbox]) -> list[Input]:
+    from pipelines.extract.archive import is_archive  # lxml, which an unchanged folder does without
 
     if is_archive(path):
+        sandbox = idle.get()
         try:
-            found = list_members(path)
+            found = sandbox.list_members(path)
         except InputError as error:
             return [Input(source, uri, path, stat.size, "", str(error))]
+        finally:
+            idle.put(sandbox)
         if not found:
             return [Input(source, uri, path, stat.size, "", "empty: an archive without files")]
         return [Input(source, f"{uri}!/{m.name}", path, m.bytes, m.sha256, m.error, m.name) for m in found]

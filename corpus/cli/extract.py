@@ -46,7 +46,7 @@ def command(files: tuple[Path, ...], form: str, changes: tuple[str, ...], check:
         log = Path(folder) / "parser.log"
         with Sandbox(log, seconds=limits.seconds, memory=limits.bytes) as sandbox:
             for file in files:
-                for name, fetch in _inputs(file, Path(folder)):
+                for name, fetch in _inputs(file, sandbox, Path(folder)):
                     failed |= _print(name, fetch, sandbox, shown, options)
     return _PARTIAL if failed else _SHORT if shown.short else 0
 
@@ -77,9 +77,9 @@ def _options(changes: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     return {name: extractor.check(name, given) for name, given in options.items()}
 
 
-def _inputs(file: Path, scratch: Path) -> Iterator[tuple[str, Callable[[], Path]]]:
+def _inputs(file: Path, sandbox: Sandbox, scratch: Path) -> Iterator[tuple[str, Callable[[], Path]]]:
     """The name of `file`, or of each member where it is an archive, and what gives the place of its bytes."""
-    from pipelines.extract.archive import Unpacker, is_archive, list_members
+    from pipelines.extract.archive import Unpacker, is_archive
     from registry.errors import InputError
 
     if not file.is_file() or not is_archive(file):
@@ -87,7 +87,7 @@ def _inputs(file: Path, scratch: Path) -> Iterator[tuple[str, Callable[[], Path]
         return
     unpacker = Unpacker(scratch)
     try:
-        members = list_members(file)
+        members = sandbox.list_members(file)
     except InputError as error:
         yield str(file), partial(_refuse, error)
         return

@@ -61,3 +61,13 @@ class Failure:
     reason: str
     detail: str = ""
     part: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One file of an archive; `error` says why it cannot be read, as "reason: detail"."""
+
+    name: str
+    bytes: int = 0
+    sha256: str = ""
+    error: str = ""

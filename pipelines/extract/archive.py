@@ -24,6 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from pipelines.extract import Member
 from pipelines.extract.package import documents_of
 from pipelines.extract.sniff import HEAD, archive_kind
 from pipelines.extract.unpacked import Unpacked
@@ -48,16 +49,6 @@ DAMAGE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
-    """One file of an archive; `error` says why it cannot be read, as "reason: detail"."""
-
-    name: str
-    bytes: int = 0
-    sha256: str = ""
-    error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class _Entry:
     """A member before it is read: its name, what is wrong with it, its packed size, and how to open it."""
 
@@ -76,9 +67,16 @@ def is_archive(path: Path) -> bool:
 def list_members(path: Path) -> list[Member]:
     """The members of the archive at `path` that are inputs, in order; what is wrong with one is in its `error`.
 
+    Builds list them in the sandbox (`Sandbox.list_members`), since names and index files are the archive's own.
+
     Raises:
         InputError: ``broken`` where it is no archive after all, ``too_large`` where it has too many members.
     """
+    return [member for member in examine_members(path) if member is not None]
+
+
+def examine_members(path: Path) -> Iterator[Member | None]:
+    """The same, after a None for each member that was unpacked and measured: a sign of life in a long work."""
     found: dict[str, Member] = {}
     indices: dict[str, bytes] = {}
     total = 0
@@ -92,13 +90,15 @@ def list_members(path: Path) -> list[Member]:
                 indices[name] = index.getvalue()
             if len(found) > MOST_MEMBERS:
                 raise InputError("too_large", f"more than {MOST_MEMBERS} members")
+            yield None
     except DAMAGE as error:
         if not found:
             raise InputError("broken", f"the archive: {type(error).__name__}") from None
         place = f"after {len(found)}"
         found[place] = Member(place, error=f"broken: the archive is damaged: {type(error).__name__}")
     chosen = documents_of(list(found), indices)
-    return [found[name] for name in chosen] + [m for m in found.values() if m.error and m.name not in chosen]
+    yield from (found[name] for name in chosen)
+    yield from (member for member in found.values() if member.error and member.name not in set(chosen))
 
 
 def _examine(name: str, entry: _Entry, before: int, index: io.BytesIO | None) -> Member:

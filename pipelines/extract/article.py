@@ -2,11 +2,13 @@
 
 In: the tree of a page, and what trafilatura takes for its main text. Out: the blocks of the article. Every run of text
 is worth its characters if it reads like a sentence, less if it does not, and minus its length if most of it is links;
-the article is the element worth the most (after the maximum subsequences of Pasternack and Roth, WWW 2009), without
-what its class names call furniture and without lists of links. Where that has less than 0.4 of the sentences
-that trafilatura or a container with a usual name holds, these are taken: `choose` gives 19 pages with gold F1 .910
-where trafilatura has .820 and newspaper4k .855, and five newspaper pages, looked at in choosing
-the weights too, .881 (.877 before).
+the article is the element worth the most (after the maximum subsequences of Pasternack and Roth, WWW 2009) with its
+like beside it, without what its class names call furniture and without lists of links. Where it has too few of the
+sentences of a container with a usual name, or of trafilatura's main text, these are taken instead.
+
+On 26 pages with gold `choose` gives F1 .931 where trafilatura has .838. The weights were chosen on
+24 of them (two are read whole): chosen anew without each page in turn they give it .926 on average, never less than
+.52, where trafilatura's main text has .854.
 """
 
 from __future__ import annotations
@@ -49,17 +51,19 @@ class _Weight:
 
 
 def is_japanese(blocks: Iterable[Block]) -> bool:
-    """Whether a tenth of what the page says is kana: the weights were measured on Japanese pages."""
+    """Whether a twentieth of what the page says is kana: the weights were measured on Japanese pages."""
     text = "".join(block.text for block in blocks)
-    return 10 * len(KANA.findall(text)) >= len(text)
+    return 20 * len(KANA.findall(text)) >= len(text)
 
 
 def choose(tree: etree._Element, main: list[Block]) -> list[Block]:
-    """The article, or the container with a usual name, or `main`: the first that holds enough of the sentences."""
-    named = _named(tree)
-    candidates = [_article(tree), named, main]
-    wanted = rules()["article"]["prose"] * max(map(_prose, candidates))
-    return next(blocks for blocks in candidates if _prose(blocks) >= wanted)
+    """The article, or the container with a usual name, or `main`: the first that has enough of the sentences."""
+    named = _named(tree)  # before the article, for which furniture is hidden
+    article, enough = _article(tree), rules()["article"]["enough"]
+    least = enough["main"] * _prose(main)
+    if article and _prose(article) >= max(least, enough["named"] * _prose(named)):
+        return article
+    return named if named and _prose(named) >= least else main
 
 
 def _prose(blocks: list[Block]) -> int:
@@ -90,13 +94,33 @@ def _article(tree: etree._Element) -> list[Block]:
     weights = _weigh(tree)
     if not weights:
         return []
+    places = _places(weights)
+    for place in places:
+        _hide_lists(place, weights)
+    return [block for place in places for block in blocks_of(place, hidden=_hidden())]
+
+
+def _places(weights: dict[etree._Element, _Weight]) -> list[etree._Element]:
+    """The element worth the most, and those beside it of the same name and class that are worth a part of that."""
     best = max(weights, key=lambda element: weights[element].worth)
+    parent = best.getparent()
+    if parent is None:
+        return [best]
+    wanted = rules()["article"]["twin"] * weights[best].worth
+    return [
+        element
+        for element in parent.iterchildren(best.tag)
+        if element is best
+        or (element in weights and element.get("class") == best.get("class") and weights[element].worth >= wanted)
+    ]
+
+
+def _hide_lists(place: etree._Element, weights: dict[etree._Element, _Weight]) -> None:
     listed = rules()["article"]["listed"]
-    for element in best.iterdescendants(etree.Element):
+    for element in place.iterdescendants(etree.Element):
         weight = weights.get(element)
         if weight and local_name(element) in LISTS and weight.worth < listed and weight.linked > weight.own:
             element.set("hidden", "")
-    return blocks_of(best, hidden=_hidden())
 
 
 @cache

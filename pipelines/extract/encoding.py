@@ -41,13 +41,13 @@ SUPERSETS = {
 CHARSET = re.compile(r"ascii|utf-(8|16|32)|cp\d|iso|euc_|gb|big5|koi8|shift_jis|hz|johab|mac-|tis")  # not idna, rot13
 JUDGED_BYTES = 2048  # of what is not ASCII: enough to tell encodings apart, and bounds the time that any file takes
 NEARLY_BYTES = 200_000  # looked at for UTF-8 that is broken in places
+HARDLY = 20  # broken places in the first JUDGED_BYTES from a broken one on: not UTF-8
 BEFORE = 64  # ASCII bytes ahead of them
-NOT_ASCII = re.compile(rb"[\x00\x80-\xff]")
 
-READABLE = re.compile(r"[\t\n\r -~、。「」・ー\u3041-\u3096\u30a1-\u30fa]")
-KANJI = re.compile(r"[\u4e00-\u9fff]")
+READABLE = re.compile(r"[\t\n\r -~、。「」・ー\u3041-\u3096\u30a1-\u30fa]+")
+KANJI = re.compile(r"[\u4e00-\u9fff]+")
 ODD = re.compile(
-    r"[\x00-\x08\x0b\x0e-\x1f\x7f-\xbf\u0192\u02c6\u02dc\u2018-\u201a\u2020-\u203a\ue000-\uf8ff\ufffd\uff61-\uff9f]"
+    r"[\x00-\x08\x0b\x0e-\x1f\x7f-\xbf\u0192\u02c6\u02dc\u2018-\u201a\u2020-\u203a\ue000-\uf8ff\ufffd\uff61-\uff9f]+"
 )
 REPLACEMENT = "\ufffd"
 CP932_HOLES = "\x80\uf8f0\uf8f1\uf8f2\uf8f3"  # Python gives the bytes 80 A0 FD FE FF a meaning that no file intends
@@ -71,25 +71,45 @@ def decode(data: bytes, declared: str | None = None) -> Decoded:
     for mark, codec in BYTE_ORDER_MARKS:
         if data.startswith(mark):
             return _read(data[len(mark) :], codec)
-    if JIS_ESCAPE.search(data) and data.isascii():
-        return min((_read(data, codec) for codec in JIS_CODECS), key=lambda read: read.undecodable)
+    if b"\x1b" in data and data.isascii() and JIS_ESCAPE.search(data):
+        return _read_jis(data)
     if b"\0" not in data and _is_utf8(data):
         return _read(data, "utf-8")
     return _read(data, _choose(_telling(data), declared))
 
 
+def _read_jis(data: bytes) -> Decoded:
+    """Read with the first of the codecs that can read all of it, or with the one that can read most."""
+    readings = []
+    for codec in JIS_CODECS:
+        readings.append(_read(data, codec))
+        if not readings[-1].undecodable:
+            return readings[-1]
+    return min(readings, key=lambda read: read.undecodable)
+
+
 def _telling(data: bytes) -> bytes:
     """The part of `data` that tells encodings apart: from the first byte that is not ASCII, in step with UTF-16."""
-    found = NOT_ASCII.search(data)
-    start = max(0, (found.start() if found else 0) - BEFORE) & ~1
+    places = [place for place in (_first_not_ascii(data), data.find(b"\0")) if place >= 0]
+    start = max(0, min(places, default=0) - BEFORE) & ~1
     return data[start : start + JUDGED_BYTES]
+
+
+def _first_not_ascii(data: bytes) -> int:
+    try:
+        data.decode("ascii")
+    except UnicodeDecodeError as error:
+        return error.start
+    return -1
 
 
 def _is_utf8(data: bytes) -> bool:
     """Valid UTF-8, or nearly: no other encoding makes a hundred valid sequences for one that is broken."""
     try:
         data.decode("utf-8")
-    except UnicodeDecodeError:
+    except UnicodeDecodeError as error:
+        if data[error.start : error.start + JUDGED_BYTES].decode("utf-8", "replace").count(REPLACEMENT) > HARDLY:
+            return False
         text = data[:NEARLY_BYTES].decode("utf-8", "replace")
         sequences = len(text) - len(text.encode("ascii", "ignore"))
         return sequences > 100 * text.count(REPLACEMENT)
@@ -107,7 +127,13 @@ def _choose(data: bytes, declared: str | None) -> str:
 def _readability(data: bytes, codec: str) -> float:
     """From -1 (noise) to 1 (kana and ASCII): kanji count half, since any two bytes may happen to be one."""
     text = data.decode(codec, "replace")
-    good, kanji, odd = (len(pattern.findall(text)) for pattern in (READABLE, KANJI, ODD))
+    unreadable = READABLE.sub("", text)
+    others = KANJI.sub("", unreadable)
+    good, kanji, odd = (
+        len(text) - len(unreadable),
+        len(unreadable) - len(others),
+        len(others) - len(ODD.sub("", others)),
+    )
     return (good + kanji / 2 - odd) / max(1, len(text))
 
 

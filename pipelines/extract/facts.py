@@ -29,10 +29,16 @@ ENGLISH_DATE = re.compile(r"([A-Za-z]{3})[a-z]*\.?(\d{1,2}),?(\d{4})")
 
 
 def metadata(values: Mapping[str, str], head: str) -> dict[str, str]:
-    """Metadata from first values by concept, and from the address of the filer's own taxonomy in `head`."""
+    """Metadata from first values by concept, and from what `head` declares: a filer's own taxonomy, or a CSV's name.
+
+    `report` names the report that a file is one of: EDINET code, end of the period and day of filing, as declared.
+    """
     rules = _rules()
-    declared = re.search(rules["taxonomy"], head[:TAXONOMY_WITHIN])
-    found = {key: value for key, value in (declared.groupdict() if declared else {}).items() if value}
+    declared = next(filter(None, (re.search(form, head[:TAXONOMY_WITHIN]) for form in rules["declared"])), None)
+    found = declared.groupdict() if declared else {}
+    if found:
+        found["form"] = found["form"].replace("-", "/")
+        found["report"] = "_".join(found[key] for key in ("edinet_code", "period_end", "filing_date"))
     for key, concepts in rules["facts"].items():
         value = next((values[concept] for concept in concepts if concept in values), "")
         value = iso_date(value) if key in rules["dates"] else value

@@ -12,6 +12,7 @@ resiliparse's main text 31 % of the signs: it drops the bare △ before <ix:nonF
 from __future__ import annotations
 
 import csv
+import html
 import io
 import re
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
 COLUMNS = ("要素ID", "項目名", "コンテキストID", "相対年度", "連結・個別", "期間・時点", "ユニットID", "単位", "値")
 TEXT_BLOCK = "TextBlock"
+PADDING = re.compile(r"[ \t\xa0]{2,}")
 LABEL_END = re.compile(r"\s*\[[^\]]*\]$")  # "[テキストブロック]" after the name of an item
 
 
@@ -77,14 +79,15 @@ def extract_edinet_csv(raw: Raw, *, check: bool = False) -> Iterator[Part | Fail
     """The text blocks of a type-5 CSV of EDINET as sections, and its other facts as a table; otherwise the same."""
     decoded = decode(raw.path.read_bytes())
     csv.field_size_limit(len(decoded.text) + 1)
-    rows = [row for row in csv.reader(io.StringIO(decoded.text), delimiter="\t") if len(row) == len(COLUMNS)]
+    read = csv.reader(io.StringIO(decoded.text), delimiter="\t")
+    rows = [[*row[:-1], _plain(row[-1])] for row in read if len(row) == len(COLUMNS)]
     blocks: list[Block] = []
     table = ["| 項目 | 年度 | 連結・個別 | 期間・時点 | 値 | 単位 |", "| --- | --- | --- | --- | --- | --- |"]
     for concept, label, _, year, scope, span, _, unit, value in rows[1:]:
         if concept.endswith(TEXT_BLOCK):
             blocks += [
                 Block(LABEL_END.sub("", label), 3),
-                *(Block(line) for line in value.splitlines() if line.strip()),
+                *(Block(line.strip()) for line in value.splitlines() if line.strip()),
             ]
         elif value.strip():
             cells = (LABEL_END.sub("", label), year, scope, span, value, unit)
@@ -93,6 +96,11 @@ def extract_edinet_csv(raw: Raw, *, check: bool = False) -> Iterator[Part | Fail
         blocks += [Block("事実", 1), Block("\n".join(table), solid=True)]
     facts = metadata(first_values((row[0].rpartition(":")[2], row[8]) for row in rows[1:]), raw.name)
     yield from _parts(blocks, "\n".join(row[8] for row in rows[1:]), facts, decoded.undecodable, check=check)
+
+
+def _plain(value: str) -> str:
+    """A value without what is left in it of the markup it was taken from: references, and spaces by the hundred."""
+    return PADDING.sub(" ", html.unescape(value))
 
 
 def _parts(

@@ -56,6 +56,7 @@ def _put(element: etree._Element, tex: str, *, display: bool) -> None:
     if parent is not None and HIDING.search(parent.get("style") or ""):
         del parent.attrib["style"]  # the source of a formula that is shown as a picture
     replace_with(element, f"$${tex}$$" if display else f"${tex}$", "div" if display else "span")
+    element.set("class", "math")  # the page has formulas: a sign of a chapter
 
 
 def _tex(element: etree._Element) -> str | None:

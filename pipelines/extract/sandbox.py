@@ -1,9 +1,9 @@
 """Parsers run in a child process with limits, because every file is hostile.
 
-In: a `Raw` input, the name of its format and options. Out: the same stream that the extractor gives, one JSON message
-per document, so that memory here stays flat. A parser that eats memory, hangs or crashes costs its own input and
-nothing else: the child is ended and the next input gets a new one. A child is used again while it behaves; starting
-one costs about 0.3 s, mostly the parser's imports.
+In: a `Raw` input, the name of its format and options; or an archive. Out: the same stream that the extractor gives, one
+JSON message per document, so that memory here stays flat; or the archive's members. A parser that eats memory, hangs or
+crashes costs its own input and nothing else: the child is ended and the next input gets a new one. A child is used
+again while it behaves; starting one costs about 0.3 s, mostly the parser's imports.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.engine.process import Child, attach, receive, send
-from pipelines.extract import Failure, Part, Raw
+from pipelines.extract import Failure, Member, Part, Raw
 from registry.errors import InputError
 from registry.names import extractor
 
@@ -25,11 +25,11 @@ _LARGEST_FILE_WRITTEN = 64 * _MEBIBYTE  # the child's own log; extractors write 
 
 
 class Sandbox:
-    """A child process that extracts inputs one at a time.
+    """A child process that extracts inputs, or lists archives, one at a time.
 
     Args:
         log: file for what the parsers print.
-        seconds: how long the child may be silent: between two documents, or before the first.
+        seconds: how long the child may be silent: between two documents or members, or before the first.
         memory: bytes of address space that it may have.
     """
 
@@ -57,28 +57,39 @@ class Sandbox:
             InputError: the input as a whole, or from here on, cannot be read: what the extractor said, or ``timeout``,
                 ``memory``, ``crashed``. What came before stays valid.
         """
+        request = {"raw": {**asdict(raw), "path": str(raw.path)}, "format": format, "options": dict(options)}
+        for kind, value in self._ask_again(request):
+            yield Part(**value) if kind == "part" else Failure(**value)
+
+    def list_members(self, path: Path) -> list[Member]:
+        """The members of the archive at `path`, as `pipelines.extract.archive` lists them.
+
+        Raises:
+            InputError: what it said, or as for `extract`.
+        """
+        return [Member(**value) for kind, value in self._ask_again({"archive": str(path)}) if kind == "member"]
+
+    def _ask_again(self, request: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         fresh = self._child is None
         try:
-            yield from self._ask(raw, format, options)
+            yield from self._ask(request)
         except InputError as error:
             if error.reason in {"memory", "crashed"} and not fresh and not self._started:
-                yield from self._ask(raw, format, options)  # the fault may be what earlier inputs left behind
+                yield from self._ask(request)  # the fault may be what earlier inputs left behind
             else:
                 raise
 
-    def _ask(self, raw: Raw, format: str, options: Mapping[str, Any]) -> Iterator[Part | Failure]:  # noqa: A002
+    def _ask(self, request: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The child's answers by their kind, until it says that there are no more."""
         if self._child is None:
             self._child = Child("pipelines.extract.sandbox", self.log, str(self.memory))
-        request = {"raw": {**asdict(raw), "path": str(raw.path)}, "format": format, "options": dict(options)}
         self._child.send(request)
         self._started = False
         while True:
             message = self._next()
             match message["kind"]:
-                case "part":
-                    yield Part(**message["part"])
-                case "failure":
-                    yield Failure(**message["failure"])
+                case "part" | "failure" | "member" | "examined" as kind:
+                    yield kind, message.get(kind, {})
                 case "end":
                     return
                 case _:
@@ -91,7 +102,7 @@ class Sandbox:
         assert self._child is not None
         if not self._child.channel.poll(self.seconds):
             self._end()
-            raise InputError("timeout", f"no document within {self.seconds:g} s")
+            raise InputError("timeout", f"no answer within {self.seconds:g} s")
         try:
             return self._child.receive()
         except EOFError:
@@ -105,11 +116,8 @@ def _limit(memory: int) -> None:
 
 
 def _serve(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    raw = Raw(**{**request["raw"], "path": Path(request["raw"]["path"])})
     try:
-        for found in extractor.get(request["format"])(raw, **request["options"]):
-            kind = "part" if isinstance(found, Part) else "failure"
-            yield {"kind": kind, kind: asdict(found)}
+        yield from _members(request) if "archive" in request else _documents(request)
     except InputError as error:
         yield {"kind": "error", "reason": error.reason, "detail": error.detail}
     except MemoryError:
@@ -122,10 +130,24 @@ def _serve(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield {
             "kind": "error",
             "reason": "broken",
-            "detail": f"{format_error(error)} in the {request['format']} parser",
+            "detail": f"{format_error(error)} in the {request.get('format', 'archive')} parser",
         }
     else:
         yield {"kind": "end"}
+
+
+def _documents(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    raw = Raw(**{**request["raw"], "path": Path(request["raw"]["path"])})
+    for found in extractor.get(request["format"])(raw, **request["options"]):
+        kind = "part" if isinstance(found, Part) else "failure"
+        yield {"kind": kind, kind: asdict(found)}
+
+
+def _members(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    from pipelines.extract.archive import examine_members
+
+    for member in examine_members(Path(request["archive"])):
+        yield {"kind": "member", "member": asdict(member)} if member else {"kind": "examined"}
 
 
 def format_error(error: Exception) -> str:

@@ -22,6 +22,7 @@ from pipelines.pack import Slice, read_slices
 from pipelines.preflight import plan_once
 from pipelines.stages import Progress, Run, batches, slice_spec, sweep
 from pipelines.stages.refine import Unit
+from pipelines.stages.reports import complete, read_reports
 from registry.errors import StageError
 from registry.ledger import as_pairs, ledger_schema, text_schema
 from registry.publish import digest, replacing
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 CODE = (
     "pipelines.tokenize",
     "pipelines.stages.write",
+    "pipelines.stages.reports",
     "pipelines.dedup.cut",
     "registry.shard",
     "registry.ledger",
@@ -55,13 +57,19 @@ def write(run: Run, refined: list[tuple[Unit, Slice]], deduped: list[Path], *, f
     folder = run.layout.stage("write")
     options = [run.plan.recipe.tokenize.model_dump(), tokenizer(run.plan).key, fast]
     options += [code_version(*CODE), *(path.stem for path in deduped)]
-    pieces = [((unit.key, piece), 3 * piece.size + 64 * piece.rows) for unit, piece in refined]
+    known, named = read_reports([piece for _, piece in refined])
+    pieces = [
+        ((unit.key, piece, names), 3 * piece.size + 64 * piece.rows)
+        for (unit, piece), names in zip(refined, named, strict=True)
+    ]
     tasks = []
     for number, batch in enumerate(batches(pieces)):
-        name = fingerprint(options, number, [key for (key, _), _ in batch])
-        slices = [slice_spec(piece) for (_, piece), _ in batch]
+        reports = {name: known[name] for (_, _, names), _ in batch for name in names if name in known}
+        name = fingerprint(options, number, [key for (key, _, _), _ in batch], reports)
+        slices = [slice_spec(piece) for (_, piece, _), _ in batch]
         files = [str(path) for path in deduped]
-        spec = {**run.recipe_spec, "number": number, "slices": slices, "deduped": files, "fast": fast}
+        inputs = {"number": number, "slices": slices, "deduped": files, "reports": reports}
+        spec = {**run.recipe_spec, **inputs, "fast": fast}
         tasks.append(Task(name, spec, str(folder), sum(piece["rows"] for piece in slices)))
     results = run.perform("write", f"{__name__}:task", tasks, "documents")
     sweep(folder, [task.id for task in tasks])
@@ -97,6 +105,8 @@ def task(spec: Json, target: Path, progress: Progress) -> Json:
         slices = [Slice(**piece) for piece in spec["slices"]]
         duplicates, repeated = _findings(slices, *spec["deduped"])
         for rows in _rows(slices):
+            for row in rows:
+                row["metadata"] = complete(row["metadata"], spec["reports"])
             part.add([_settle(row, duplicates, repeated) for row in rows])
             progress(len(rows))
     return part.result()

@@ -6,6 +6,7 @@ import hashlib
 import os
 import time
 import unicodedata
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,12 +14,14 @@ import pytest
 
 from pipelines.inventory import take_inventory
 from registry.errors import RecipeError
-from registry.recipe import Source
+from registry.recipe import Extract, Source
 
 
 def plan(folder: Path, *paths: str) -> SimpleNamespace:
     sources = [Source(name=f"s{i}", path=path, kind="news", licence="x") for i, path in enumerate(paths)]
-    return SimpleNamespace(path=folder / "recipe.yaml", folder=folder, recipe=SimpleNamespace(sources=sources))
+    return SimpleNamespace(
+        path=folder / "recipe.yaml", folder=folder, recipe=SimpleNamespace(sources=sources, extract=Extract())
+    )
 
 
 @pytest.fixture
@@ -109,3 +112,18 @@ def test_a_file_that_was_just_written_is_read_again(folder: Path, monkeypatch: p
     take_inventory(plan(folder, "in/b.txt"), memory)
     monkeypatch.setattr("pipelines.inventory._hash", lambda path: "read again")
     assert take_inventory(plan(folder, "in/b.txt"), memory)[0].sha256 == "read again"
+
+
+def test_archives_are_listed_in_a_process_with_limits(folder: Path) -> None:
+    with zipfile.ZipFile(folder / "in/a.zip", "w") as archive:
+        archive.writestr("x.txt", "x" * 100)
+    (folder / "in/bad.zip").write_bytes(b"PK\x03\x04" + bytes(100))
+    made = plan(folder, "in")
+    inputs = [item for item in take_inventory(made, None) if "zip" in item.uri]
+    assert [(item.uri, item.bytes, item.error) for item in inputs] == [
+        ("a.zip!/x.txt", 100, ""),
+        ("bad.zip", 104, "broken: the archive: BadZipFile"),
+    ]
+    made.recipe.extract = Extract.model_validate({"limits": {"memory": "20MB"}})  # too little for the parsers' imports
+    inputs = [item for item in take_inventory(made, None) if "zip" in item.uri]
+    assert [item.error.partition(":")[0] for item in inputs] == ["memory"] * 2

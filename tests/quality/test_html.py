@@ -27,9 +27,9 @@ def test_filings_lose_nothing(bench, shared_data):
     assert {key: found[key] for key in FLOORS["filings"]} == FLOORS["filings"]
 
 
-@pytest.mark.parametrize("key", ["web_ja", "lectures"])
+@pytest.mark.parametrize("key", ["web_ja", "web_ja_more", "web_en", "lectures"])
 def test_pages_are_at_least_as_good_as_before(bench, shared_data, key):
-    pages = list({"web_ja": bench.japanese, "lectures": bench.lectures}[key](shared_data))
+    pages = list(bench.SETS[key](shared_data))
     row = bench.scores(pages, ["ours"], each=False)["ours"]
     for name, floor in FLOORS[key].items():
         assert row[name] >= floor, name

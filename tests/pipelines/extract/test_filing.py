@@ -48,6 +48,7 @@ def test_what_the_filing_says_of_itself(tmp_path):
     (part,) = extract(tmp_path, f"{HIDDEN}<p>{cover}</p>")
     assert part.date == "2024-07-01"
     assert part.metadata == {
+        "report": "E01234_2024-03-31_2024-06-28",  # as declared, whatever the facts say
         "form": "jpcrp030000/asr",
         "edinet_code": "E09999",
         "period_end": "2024-03-31",
@@ -250,7 +251,7 @@ def test_a_type_5_csv_gives_its_text_blocks_and_its_facts(tmp_path):
             "",
             "－",
             "－",
-            "事業は次のとおり。" * 80 + "\n表△5",
+            "事業は次のとおり。" * 80 + "\n表△5" + " " * 300 + "R&amp;D",
         ),
         *[("a:NetSales", "売上高", "C", "当期", "連結", "期間", "JPY", "円", "-1|2")] * 20,
     ]
@@ -260,7 +261,7 @@ def test_a_type_5_csv_gives_its_text_blocks_and_its_facts(tmp_path):
     text, facts = extract_edinet_csv(Raw(path, path.name, "filing", ""))
     assert (text.title, text.metadata["edinet_code"]) == ("事業の内容", "E01234")
     assert "fund_code" not in text.metadata
-    assert text.text.endswith("\n\n表△5")
+    assert text.text.endswith("\n\n表△5 R&D")
     assert "| 売上高 | 当期 | 連結 | 期間 | -1\\|2 | 円 |" in facts.text
     assert facts.measurements == {"numbers_kept": 1.0, "signs_kept": 1.0, "undecodable": 0.0}
 

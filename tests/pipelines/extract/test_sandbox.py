@@ -38,7 +38,7 @@ def test_one_process_serves_many_inputs(sandbox: Sandbox, tmp_path: Path) -> Non
     ("deed", "reason"),
     [
         ("crash", "crashed: the parser died with status -11"),
-        ("hang", "timeout: no document within 2 s"),
+        ("hang", "timeout: no answer within 2 s"),
         ("eat", "memory: more than the limit"),
         ("raise", "broken: ValueError in the hostile parser"),
         ("recurse", "too_deep"),
