@@ -21,7 +21,7 @@ _PARTIAL = 3
 
 @click.command("build")
 @click.argument("recipe", metavar="RECIPE|DOMAIN")
-@click.option("--out", type=click.Path(path_type=Path), help="The build folder.  [default: builds/NAME]")
+@click.option("--out", help="The build folder, a path or a URL.  [default: builds/NAME]")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: one per core]")
 @click.option("--engine", default="local", show_default=True, help="What runs the tasks.")
 @click.option(
@@ -32,7 +32,7 @@ _PARTIAL = 3
 @click.option("--dry-run", is_flag=True, help="Tell what would be done, and do nothing.")
 def command(
     recipe: str,
-    out: Path | None,
+    out: str | None,
     workers: int | None,
     engine: str,
     changes: tuple[str, ...],
@@ -57,7 +57,7 @@ def command(
     path = find_recipe(recipe)
     if dry_run:
         made = plan(path, changes)
-        _show_plan(made, Layout(out or Path("builds") / made.recipe.name))
+        _show_plan(made, Layout.at(out or Path("builds") / made.recipe.name))
         return 0
     mode: Literal["resume", "fresh", "continue"] = "resume" if resume else "fresh" if fresh else "continue"
     progress = Console(stderr=True)
@@ -76,7 +76,7 @@ def _show_plan(made: Plan, layout: Layout) -> None:
     from pipelines.build import missing
 
     inputs, fresh = missing(made, layout)
-    click.echo(f"{made.recipe.name} -> {layout.root}")
+    click.echo(f"{made.recipe.name} -> {layout.shown}")
     for source in made.recipe.sources:
         own = [item for item in inputs if item.source == source.name]
         new = [item for item in fresh if item.source == source.name]
@@ -97,7 +97,7 @@ def _enter_catalog(opened: OpenedBuild, progress: Console) -> None:
     from registry.catalog import catalog_path, record
 
     try:
-        record(opened.layout.root, opened.manifest, catalog_path())
+        record(opened.layout.shown, opened.manifest, catalog_path())
     except (OSError, sqlite3.Error) as error:
         progress.print(f"the catalog could not be written ({error}); the build is whole", style="yellow", markup=False)
 
@@ -127,7 +127,7 @@ def _show(opened: OpenedBuild, *, changed: bool) -> None:
     _show_failures(list(opened.ledger(fate="failed")), out)
     state = "built" if changed else "is up to date; nothing was done"
     out.print(f"The report: {opened.layout.report}", highlight=False, soft_wrap=True)
-    out.print(f"{opened.layout.root} {state}. What happened to a document: corpus explain {opened.layout.root} ID",
+    out.print(f"{opened.layout.shown} {state}. What happened to a document: corpus explain {opened.layout.shown} ID",
               highlight=False, soft_wrap=True)  # fmt: skip
 
 
