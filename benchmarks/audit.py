@@ -130,7 +130,7 @@ class Truth:
         key = row["source"], row["uri"]
         if key not in self.read:
             source = next(s for s in self.plan.recipe.sources if s.name == row["source"])
-            path = dict(matches(self.plan.folder, source))[row["uri"]]
+            path = next(place.where for place in matches(self.plan.folder, source) if place.uri == row["uri"])
             found: dict[str, Any] = {}
             try:
                 sniffed = sniff(path)

@@ -155,7 +155,7 @@ def _examine(
 ) -> tuple[list[Input], _Stat | None, int]:
     """What a file is as inputs: itself, or the members of an archive; from memory where it is as it was."""
     now = time.time_ns()
-    where = place.where if isinstance(place.where, str) else os.path.abspath(place.where)
+    where = place.where if isinstance(place.where, str) else os.path.abspath(place.where)  # noqa: PTH100 - resolve() asks the disk for each step
     try:
         stat = place.stat()
         remembered, inputs = known.get((source, place.uri), (None, []))

@@ -1,8 +1,8 @@
 """A build on object storage, and its copy on this machine.
 
-Everything in a build is written and read here, in a folder of scratch space; `Mirror` says which URL that folder copies.
-A file that is put there is whole here first. What counts as done is what the storage lists, never what lies here, so a
-build may be taken up on another machine; what lies here only saves fetching it.
+Everything in a build is written and read here, in a folder of scratch space; `Mirror` says which URL that folder
+copies. A file that is put there is whole here first. What counts as done is what the storage lists, never what lies
+here, so a build may be taken up on another machine; what lies here only saves fetching it.
 
 Without a mirror the functions below are the plain ones of the file system, so that no stage has to know which it is.
 The folder is ``$CORPUS_SCRATCH/NAME-DIGEST``, else below ``~/.cache/corpus-foundry``: the same on every node, if the

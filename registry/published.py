@@ -14,7 +14,7 @@ from registry.publish import digest
 
 
 def catch_up(layout: Layout) -> None:
-    """Make manifest, owner and memory of the inventory what the storage has, and forget copies that are of another build."""
+    """Make manifest, owner and memory of the inventory what the storage has; forget copies of another build's files."""
     mirror = mirror_of(layout.root)
     if mirror is None:
         return

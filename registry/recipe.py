@@ -213,10 +213,21 @@ class EngineOptions(Section):
         "4GB", pattern=r"^\d+(KB|MB|GB)$", description="What a worker may allocate; a task that needs more fails."
     )
 
+    task: str = Field(
+        "64MB",
+        pattern=r"^\d+(KB|MB|GB)$",
+        description="Bytes of text that a task takes, unless one input has more; shards are made of as many.",
+    )
+
     @property
     def bytes(self) -> int:
         """The memory of a worker in bytes."""
         return int(self.memory[:-2]) * _UNITS[self.memory[-2:]]
+
+    @property
+    def task_bytes(self) -> int:
+        """The size of a task in bytes."""
+        return int(self.task[:-2]) * _UNITS[self.task[-2:]]
 
 
 class Recipe(Section):

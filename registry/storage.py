@@ -27,9 +27,12 @@ from registry.publish import arriving
 T = TypeVar("T")
 
 _PAUSES = (0.5, 1.0, 2.0)
+_PATIENCE = 60.0  # seconds after which nothing is tried again: each driver has waited for its own timeouts before
 _THREADS = 16  # requests at a time: a store answers in tens of milliseconds, whatever it is asked
 _AT_ONCE = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oss", "r2", "memory"})  # whose puts are atomic
 _LOCAL = ("file://", "local://")
+_TIMES = ("LastModified", "last_modified", "updated", "mtime", "created")
+_MARKS = ("ETag", "etag", "md5Hash", "content_md5", "generation")
 _EXTRAS = {"s3": "s3", "s3a": "s3"}
 _CREDENTIALS = frozenset(
     {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "ProfileNotFound"}
@@ -157,6 +160,7 @@ class Storage:
                 pass
 
     def _patiently(self, action: Callable[[], T]) -> T:
+        began = time.monotonic()
         for pause in (*_PAUSES, None):
             try:
                 return action()
@@ -165,7 +169,7 @@ class Storage:
                     raise self._told(error) from error
                 raise
             except Exception as error:
-                if pause is None or not _may_pass(error):
+                if pause is None or not _may_pass(error) or time.monotonic() - began > _PATIENCE:
                     raise self._told(error) from error
             time.sleep(pause)
         raise AssertionError
@@ -187,8 +191,8 @@ class Storage:
             return UsageError(f"{self.url}: access is denied with these credentials: {said}")
         if names & _UNREACHABLE:
             return StageError(
-                f"{self.url}: the storage does not answer: {said}\nCheck the network and AWS_ENDPOINT_URL. What was done is "
-                "kept; run the same command again"
+                f"{self.url}: the storage does not answer: {said}\nCheck the network and AWS_ENDPOINT_URL. "
+                "What was done is kept; run the same command again"
             )
         if isinstance(error, OSError) and error.filename:
             return error

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.engine import Engine, Json, Task
 from pipelines.engine.progress import shown
-from pipelines.engine.records import read_record
+from pipelines.engine.records import fingerprint, read_record
 from pipelines.pack import Slice
 from registry.errors import StageError
 from registry.mirror import drop, mirror_of, names_in, pull
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 Progress = Callable[[int], None]
 
 _SMALL_TASK = 256 << 10  # bytes: below this a task costs more to hand out than to do
-_LARGE_TASK = 64 << 20  # bytes: a failed task should not lose more work than this
 _SPREAD = 64  # tasks wanted of a corpus that is large enough for it
 
 
@@ -109,11 +108,16 @@ def results_on_record(folder: Path) -> Iterator[Json]:
             yield result
 
 
-def batches(items: Iterable[tuple[Any, int]]) -> Iterator[list[tuple[Any, int]]]:
+def task_bytes(total: int, largest: int) -> int:
+    """How large tasks of `total` bytes are: a power of two, so that a file more or less seldom changes it."""
+    wanted = max(total // _SPREAD, _SMALL_TASK)
+    return min(1 << (wanted.bit_length() - 1), largest)
+
+
+def batches(items: Iterable[tuple[Any, int]], largest: int) -> Iterator[list[tuple[Any, int]]]:
     """Cut (item, bytes) pairs into runs of about equal size; the cut depends on nothing but the pairs."""
     pairs = list(items)
-    total = sum(size for _, size in pairs)
-    target = min(max(total // _SPREAD, _SMALL_TASK), _LARGE_TASK)
+    target = task_bytes(sum(size for _, size in pairs), largest)
     batch: list[tuple[Any, int]] = []
     filled = 0
     for item, size in pairs:
@@ -124,6 +128,28 @@ def batches(items: Iterable[tuple[Any, int]]) -> Iterator[list[tuple[Any, int]]]
         filled += size
     if batch:
         yield batch
+
+
+def lasting_batches(items: Iterable[tuple[Any, int]], largest: int) -> Iterator[list[tuple[Any, int]]]:
+    """As `batches`, cut so that an item more or less changes its own run and seldom more than the next.
+
+    An item begins with its key. A run ends before the smallest hash of a key among the places where it would have
+    between half and all of the wanted size (content-defined chunking); after a change the cuts soon fall as before.
+    """
+    pairs = list(items)
+    target = task_bytes(sum(size for _, size in pairs), largest)
+    first = 0
+    while first < len(pairs):
+        filled, place, places = 0, first, []
+        while place < len(pairs) and (filled + pairs[place][1] <= target or place == first):
+            if place > first and filled >= target // 2:
+                places.append(place)
+            filled += pairs[place][1]
+            place += 1
+        if place < len(pairs):
+            place = min([*places, place], key=lambda at: fingerprint(pairs[at][0][0]))
+        yield pairs[first:place]
+        first = place
 
 
 def slice_spec(piece: Slice) -> Json:

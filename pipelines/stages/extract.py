@@ -77,7 +77,7 @@ def _key(plan: Plan, of_bytes: str, format: str, source: str) -> str:  # noqa: A
 
 def attempt_key(plan: Plan, item: Input) -> str:
     """Names the reading of an input whose format is not known: the options of all formats count."""
-    options = [plan.options(format, _source(plan, item.source)) for format in sorted(extractor)]
+    options = [plan.options(name, _source(plan, item.source)) for name in sorted(extractor)]
     return fingerprint(bytes_key(plan, item), options)
 
 
@@ -115,7 +115,12 @@ def extract(run: Run, inputs: list[Input]) -> list[tuple[Input, str, list[Slice]
     first = {k: item for item, k in reversed(unread)}  # the same bytes under several names are read once
     missing = [((item, k), item.bytes) for item, k in unread if first[k] is item]
     if missing:
-        run.perform("extract", f"{__name__}:task", [_task(run, batch, folder) for batch in batches(missing)], "bytes")
+        run.perform(
+            "extract",
+            f"{__name__}:task",
+            [_task(run, batch, folder) for batch in batches(missing, run.plan.recipe.engine.task_bytes)],
+            "bytes",
+        )
         known = Known(folder)
     found = [(item, *_certain(known.find(plan, item), item)) for item in inputs]
     sweep(folder, (piece.path for _, _, slices in found for piece in slices))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.engine import Json, Task
 from pipelines.engine.records import code_version, fingerprint
 from pipelines.pack import Slice, read_slices
-from pipelines.stages import Progress, Run, batches, slice_spec
+from pipelines.stages import Progress, Run, lasting_batches, slice_spec
 from pipelines.stages.refine import Unit
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def index(run: Run, refined: list[tuple[Unit, Slice]]) -> list[Json]:
     options = fingerprint(bands, priority, code_version(*CODE))
     pieces = [((unit.key, piece), 3 * piece.size + 64 * piece.rows) for unit, piece in refined]
     tasks = []
-    for batch in batches(pieces):
+    for batch in lasting_batches(pieces, run.plan.recipe.engine.task_bytes):
         slices = [slice_spec(piece) for (_, piece), _ in batch]
         spec = {"slices": slices, "bands": bands, "priority": priority}
         name = fingerprint("index", options, [key for (key, _), _ in batch])

@@ -111,7 +111,10 @@ def refine(run: Run, extracted: list[tuple[Input, str, list[Slice]]]) -> list[tu
     known = groups_on_record(folder)
     missing = [(unit, max(1, 3 * unit.piece.size)) for unit in units if unit.key not in known]
     run.perform(
-        "refine", f"{__name__}:task", [_task(run, batch, folder) for batch in batches(missing)], "bytes of text"
+        "refine",
+        f"{__name__}:task",
+        [_task(run, batch, folder) for batch in batches(missing, run.plan.recipe.engine.task_bytes)],
+        "bytes of text",
     )
     known = groups_on_record(folder)
     found = [(unit, known[unit.key][0]) for unit in units]
