@@ -29,6 +29,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+sys.path.sort(key=lambda place: Path(place).resolve() == Path(__file__).resolve().parent)  # html.py is no library
 ROOT = Path(__file__).resolve().parents[1]
 DOMAIN = ROOT / "registry" / "domains" / "ja_finance"
 PUBLISHED = ("documents", "ledger", "rejects", "shards", "signatures", "tokenizer", "manifest.json")
@@ -407,9 +408,8 @@ def prepare(campaign: Campaign) -> None:
     moments = [build.times[stage] for stage in STAGES] + [build.times["end"]]
     campaign.seconds = {stage: moments[i + 1] - moments[i] for i, stage in enumerate(STAGES)}
     root = Path(case.out)
-    campaign.bytes = sum(
-        path.stat().st_size for path in root.rglob("*") if path.is_file() and path.stat().st_nlink == 1
-    )
+    sizes = {path.stat().st_ino: path.stat().st_size for path in root.rglob("*") if path.is_file()}
+    campaign.bytes = sum(sizes.values())
     campaign.wanted = contents(case)
 
 
@@ -451,23 +451,19 @@ def main() -> int:
         try:
             for number in range(given.runs):
                 name = list(faults)[number % len(faults)]
-                case = Case(
-                    campaign, str(campaign.folder / f"run-{number:03d}"), STAGES[number // len(faults) % len(STAGES)]
-                )
+                stage = STAGES[(number // len(faults) + 3 * given.seed) % len(STAGES)]
+                case = Case(campaign, str(campaign.folder / f"run-{number:03d}"), stage)
                 how, wrong = run(case, faults[name])
-                results.append({"fault": name, "stage": case.hit, "how": how, "wrong": wrong})
-                print(
-                    f"{number + 1:4}/{given.runs} {name}, in {case.hit}: {how}{': ' + wrong if wrong else ''}",
-                    flush=True,
-                )
+                told = next((line for line in case.said.splitlines() if line.startswith("corpus: ")), "")
+                results.append({"fault": name, "stage": case.hit, "how": how, "wrong": wrong, "told": told})
+                print(f"{number + 1:4}/{given.runs} {name}, in {case.hit}: {how} {wrong or told}", flush=True)
         finally:
             if campaign.store is not None:
                 campaign.store.close()
     _show(results)
     if given.table:
-        given.table.write_text(
-            json.dumps({"engine": given.engine, "seed": given.seed, "runs": results}, indent=1) + "\n"
-        )
+        told = {"engine": given.engine, "seed": given.seed, "runs": results}
+        given.table.write_text(json.dumps(told, indent=1) + "\n")
     return 1 if any(result["wrong"] for result in results) else 0
 
 

@@ -75,7 +75,7 @@ def build(
     layout = Layout.at(out or Path("builds") / made.recipe.name)
     try:
         start = launcher.get(engine)
-        with _claimed(layout, made, mode), start(workers or _cores(), layout.logs) as running:
+        with _claimed(layout, made, mode), start(workers or cores(), layout.logs) as running:
             run = Run(made, tuple(changes), layout, running, console or Console(quiet=True))
             return _build(run)
     except OSError as error:
@@ -106,6 +106,7 @@ def _build(run: Run) -> Built:
 
 def missing(made: Plan, layout: Layout) -> tuple[list[Input], list[Input]]:
     """All inputs of a build, and those whose documents are not on record yet: what `--dry-run` tells."""
+    catch_up(layout)
     inputs = take_inventory(made, layout.inventory if layout.work.is_dir() else None)
     return inputs, extract.missing(made, layout, inputs)
 
@@ -119,7 +120,8 @@ def _fingerprint(made: Plan, inputs: list[Input]) -> str:
     return fingerprint(files, options, write.tokenizer(made).key, code)
 
 
-def _cores() -> int:
+def cores() -> int:
+    """The cores that this process may use."""
     return len(os.sched_getaffinity(0))
 
 

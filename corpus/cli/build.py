@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from corpus.opened import OpenedBuild
+    from pipelines.forecast import Forecast
     from pipelines.preflight import Plan
     from registry.layout import Layout
 
@@ -29,7 +30,11 @@ _PARTIAL = 3
 )
 @click.option("--resume", is_flag=True, help="Go on with a build that is there; an error if none is.")
 @click.option("--fresh", is_flag=True, help="Forget what is there and start over.")
-@click.option("--dry-run", is_flag=True, help="Tell what would be done, and do nothing.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Tell what would be done, and what it would take, from a measured sample; do nothing.",
+)
 def command(
     recipe: str,
     out: str | None,
@@ -57,7 +62,7 @@ def command(
     path = find_recipe(recipe)
     if dry_run:
         made = plan(path, changes)
-        _show_plan(made, Layout.at(out or Path("builds") / made.recipe.name))
+        _show_plan(made, changes, Layout.at(out or Path("builds") / made.recipe.name), workers)
         return 0
     mode: Literal["resume", "fresh", "continue"] = "resume" if resume else "fresh" if fresh else "continue"
     progress = Console(stderr=True)
@@ -72,8 +77,9 @@ def command(
     return _PARTIAL if done.manifest.fates.get("failed") else 0
 
 
-def _show_plan(made: Plan, layout: Layout) -> None:
-    from pipelines.build import missing
+def _show_plan(made: Plan, changes: tuple[str, ...], layout: Layout, workers: int | None) -> None:
+    from pipelines.build import cores, missing
+    from pipelines.forecast import forecast
 
     inputs, fresh = missing(made, layout)
     click.echo(f"{made.recipe.name} -> {layout.shown}")
@@ -84,7 +90,24 @@ def _show_plan(made: Plan, layout: Layout) -> None:
             f"  {source.name} ({source.kind}): {len(own):,} inputs, {_size(sum(i.bytes for i in own))}; "
             f"{len(new):,} to extract, {_size(sum(i.bytes for i in new))}"
         )
+    if fresh:
+        _show_forecast(forecast(made, changes, fresh), workers or cores())
     click.echo("nothing was done (--dry-run)")
+
+
+def _show_forecast(found: Forecast, workers: int) -> None:
+    """What is to come, for what is to extract; from the sample alone where that is all."""
+    from pipelines.engine.progress import duration
+    from pipelines.forecast import STAGES
+
+    sample, whole = found.sample, found.whole
+    click.echo(
+        f"  measured on {found.inputs:,} inputs, {_size(sample.bytes)}, in {sum(sample.seconds.values()):.1f} s:"
+    )
+    for stage in STAGES:
+        click.echo(f"    {stage:<8} {found.tasks(stage):>8,} tasks  {duration(whole.seconds[stage] / workers):>8}")
+    click.echo(f"    all in about {duration(found.seconds(workers))} with {workers} workers, on cores of their own")
+    click.echo(f"    disk: about {_size(whole.work)} in .work/, {_size(whole.published)} published")
 
 
 def _size(count: int) -> str:

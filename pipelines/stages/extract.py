@@ -140,9 +140,16 @@ def missing(plan: Plan, layout: Layout, inputs: list[Input]) -> list[Input]:
 
 
 def _task(run: Run, batch: list[tuple[Any, int]], folder: Path) -> Task:
+    spec = {**run.recipe_spec, **reading(run.plan, [item for (item, _), _ in batch], run.layout.logs / "parsers.log")}
+    name = fingerprint([k for (_, k), _ in batch])
+    return Task(name, spec, str(folder), max(1, sum(size for _, size in batch)))
+
+
+def reading(plan: Plan, inputs: list[Input], log: Path) -> Json:
+    """What a task has to know of the inputs that it reads."""
     items = [
         {
-            "key": bytes_key(run.plan, item),
+            "key": bytes_key(plan, item),
             "path": item.place,
             "uri": item.uri,
             "source": item.source,
@@ -151,11 +158,9 @@ def _task(run: Run, batch: list[tuple[Any, int]], folder: Path) -> Task:
             "member": item.member,
             "error": item.error,
         }
-        for (item, _), _ in batch
+        for item in inputs
     ]
-    spec = {**run.recipe_spec, "inputs": items, "log": str(run.layout.logs / "parsers.log")}
-    name = fingerprint([k for (_, k), _ in batch])
-    return Task(name, spec, str(folder), max(1, sum(size for _, size in batch)))
+    return {"inputs": items, "log": str(log)}
 
 
 def task(spec: Json, target: Path, progress: Progress) -> Json:
