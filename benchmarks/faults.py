@@ -394,11 +394,12 @@ def prepare(campaign: Campaign) -> None:
     """The corpus, and an undisturbed build of it: its bytes, and how long each stage takes."""
     files = campaign.folder / "domain" / "files"
     files.mkdir(parents=True)
-    for path in [*(DOMAIN / "sample" / "news").glob("*.html"), *(DOMAIN / "sample" / "laws" / "2016").iterdir()]:
-        shutil.copy(path, files)
+    for path in (DOMAIN / "sample" / "laws").rglob("*.txt"):
+        if path.stat().st_size < 60_000:
+            shutil.copy(path, files / f"{path.parent.name}-{path.name}")
     (campaign.folder / "domain" / "recipe.yaml").write_text(
-        "name: faults\nsources: [{name: files, path: files, kind: news, licence: CC-BY-4.0}]\n"
-        f"tokenize: {{tokenizer: {DOMAIN / 'tokenizer'}}}\nengine: {{task: 16KB}}\n"
+        "name: faults\nsources: [{name: files, path: files, kind: law, licence: public-domain}]\n"
+        f"tokenize: {{tokenizer: {DOMAIN / 'tokenizer'}}}\nengine: {{task: 32KB}}\n"
     )
     for _ in range(2):  # the first compiles kernels, which no other has to
         case = Case(campaign, str(campaign.folder / "undisturbed"), "report")
@@ -456,15 +457,18 @@ def main() -> int:
                 how, wrong = run(case, faults[name])
                 told = next((line for line in case.said.splitlines() if line.startswith("corpus: ")), "")
                 results.append({"fault": name, "stage": case.hit, "how": how, "wrong": wrong, "told": told})
+                _keep(given.table, given.engine, given.seed, results)
                 print(f"{number + 1:4}/{given.runs} {name}, in {case.hit}: {how} {wrong or told}", flush=True)
         finally:
             if campaign.store is not None:
                 campaign.store.close()
     _show(results)
-    if given.table:
-        told = {"engine": given.engine, "seed": given.seed, "runs": results}
-        given.table.write_text(json.dumps(told, indent=1) + "\n")
     return 1 if any(result["wrong"] for result in results) else 0
+
+
+def _keep(path: Path | None, engine: str, seed: int, results: list[dict[str, Any]]) -> None:
+    if path:
+        path.write_text(json.dumps({"engine": engine, "seed": seed, "runs": results}, indent=1) + "\n")
 
 
 def _show(results: list[dict[str, Any]]) -> None:

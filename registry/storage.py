@@ -30,6 +30,9 @@ _PAUSES = (0.5, 1.0, 2.0)
 _PATIENCE = 60.0  # seconds after which nothing is tried again: each driver has waited for its own timeouts before
 _THREADS = 16  # requests at a time: a store answers in tens of milliseconds, whatever it is asked
 _AT_ONCE = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oss", "r2", "memory"})  # whose puts are atomic
+# s3fs tries five times; without this botocore does so within each of them, and a dead store is noticed after minutes.
+_S3 = {"config_kwargs": {"retries": {"total_max_attempts": 1}}}
+_OPTIONS: dict[str, dict[str, Any]] = {"s3": _S3, "s3a": _S3}
 _LOCAL = ("file://", "local://")
 _TIMES = ("LastModified", "last_modified", "updated", "mtime", "created")
 _MARKS = ("ETag", "etag", "md5Hash", "content_md5", "generation")
@@ -86,7 +89,7 @@ class Storage:
 
         protocol = self.url.partition("://")[0]
         try:
-            fs, path = fsspec.url_to_fs(self.url, use_listings_cache=False)
+            fs, path = fsspec.url_to_fs(self.url, use_listings_cache=False, **_OPTIONS.get(protocol, {}))
         except ImportError as error:
             extra = f"pip install 'corpus-foundry[{_EXTRAS[protocol]}]'" if protocol in _EXTRAS else str(error)
             raise UsageError(f"{self.url}: what reads {protocol}:// is not installed: {extra}") from None
