@@ -12,6 +12,7 @@ message that says what to do.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from registry.errors import StageError, UsageError, nearest
+from registry.errors import StageError, UsageError
 from registry.publish import arriving
 
 T = TypeVar("T")
@@ -36,6 +37,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {"s3": _S3, "s3a": _S3}
 _LOCAL = ("file://", "local://")
 _TIMES = ("LastModified", "last_modified", "updated", "mtime", "created")
 _MARKS = ("ETag", "etag", "md5Hash", "content_md5", "generation")
+_NO_BUCKET = re.compile(r"(?:bucket|container) does not exist", re.IGNORECASE)
 _EXTRAS = {"s3": "s3", "s3a": "s3"}
 _CREDENTIALS = frozenset(
     {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "ProfileNotFound"}
@@ -94,8 +96,7 @@ class Storage:
             extra = f"pip install 'corpus-foundry[{_EXTRAS[protocol]}]'" if protocol in _EXTRAS else str(error)
             raise UsageError(f"{self.url}: what reads {protocol}:// is not installed: {extra}") from None
         except ValueError:
-            known = fsspec.available_protocols()
-            raise UsageError(f"{self.url}: there is no storage {protocol}://; {nearest(protocol, known)}") from None
+            raise UsageError(f"{self.url}: there is no storage {protocol}://; s3://, gs:// or abfs://?") from None
         except Exception as error:
             raise self._told(error) from error
         return fs, str(path)
@@ -110,7 +111,7 @@ class Storage:
             try:
                 found: dict[str, Any] = fs.find(place, detail=True)
             except FileNotFoundError as error:
-                if "bucket" in str(error):
+                if _NO_BUCKET.search(str(error)):
                     raise
                 return {}
             return found
@@ -118,7 +119,7 @@ class Storage:
         return {
             path.removeprefix(root).lstrip("/"): _found(info)
             for path, info in self._patiently(find).items()
-            if info.get("type") == "file" and not path.endswith("/")
+            if info.get("type") == "file" and not path.endswith("/") and path != root
         }
 
     def get(self, name: str, target: Path) -> Path:
@@ -151,7 +152,7 @@ class Storage:
         def delete(name: str) -> None:
             try:
                 fs.rm_file(_join(root, name))
-            except FileNotFoundError:
+            except (FileNotFoundError, KeyError):  # KeyError: memory://
                 return
 
         self.each(lambda name: self._patiently(lambda: delete(name)), names)
@@ -168,7 +169,7 @@ class Storage:
             try:
                 return action()
             except FileNotFoundError as error:
-                if "bucket" in str(error):
+                if _NO_BUCKET.search(str(error)):
                     raise self._told(error) from error
                 raise
             except Exception as error:
@@ -249,10 +250,8 @@ def _fits(name: str, wild: list[str]) -> bool:
 
 
 def _found(info: dict[str, Any]) -> Found:
-    when = next(
-        (info[key] for key in ("LastModified", "mtime", "last_modified", "created", "updated") if info.get(key)), 0
-    )
-    mark = next((info[key] for key in ("ETag", "etag", "md5Hash", "generation", "content_md5") if info.get(key)), when)
+    when = next((info[key] for key in _TIMES if info.get(key)), 0)
+    mark = next((info[key] for key in _MARKS if info.get(key)), when)
     return Found(int(info["size"] or 0), _nanoseconds(when), str(mark))
 
 
