@@ -79,7 +79,8 @@ def build(
             run = Run(made, tuple(changes), layout, running, console or Console(quiet=True))
             return _build(run)
     except OSError as error:
-        where = f": {error.filename}" if error.filename else ""
+        place = error.filename2 or error.filename  # of a copy, where it was to go
+        where = f": {place}" if place else ""
         raise StageError(
             f"{error.strerror or error}{where}\nWhat was done is kept; run the same command again"
         ) from error

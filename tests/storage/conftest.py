@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commandline import SAMPLE, TOKENIZER
+from commandline import SAMPLE, TOKENIZER, contents, corpus
 
 PUBLISHED = ("documents", "ledger", "rejects", "signatures", "shards", "tokenizer", "manifest.json")
 
@@ -105,13 +106,38 @@ def here(store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 @pytest.fixture
 def domain(tmp_path: Path) -> Path:
-    """A few pages, laws and records."""
+    """A page, a law, and the law again in an archive."""
     folder = tmp_path / "domain"
     (folder / "files").mkdir(parents=True)
-    for path in [*sorted((SAMPLE / "news").glob("*.html"))[:4], *sorted((SAMPLE / "laws" / "2016").glob("*.txt"))[:2]]:
-        shutil.copy(path, folder / "files")
+    page, law = sorted((SAMPLE / "news").glob("*.html"))[0], sorted((SAMPLE / "laws" / "2016").glob("*.txt"))[0]
+    shutil.copy(page, folder / "files")
+    shutil.copy(law, folder / "files")
+    with tarfile.open(folder / "files" / "packed.tar", "w") as archive:
+        member = tarfile.TarInfo("law.txt")  # without owner and time: the same bytes for every test
+        member.size = law.stat().st_size
+        with law.open("rb") as file:
+            archive.addfile(member, file)
     write_recipe(folder, "files")
     return folder
+
+
+@pytest.fixture
+def local(domain: Path, tmp_path: Path, _built: dict[str, dict[str, bytes]]) -> dict[str, bytes]:
+    """Every published file of a local build of the domain; built once for all tests."""
+    if not _built:
+        assert corpus("build", domain, "--out", tmp_path / "local", "--workers", 1).returncode == 0
+        _built["local"] = published(tmp_path / "local")
+    return _built["local"]
+
+
+@pytest.fixture(scope="session")
+def _built() -> dict[str, dict[str, bytes]]:
+    return {}
+
+
+def published(build: Path) -> dict[str, bytes]:
+    """Every published file of a local build."""
+    return contents(build) | {f"signatures/{path.name}": path.read_bytes() for path in (build / "signatures").glob("*")}
 
 
 def write_recipe(folder: Path, place: str) -> None:

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import signal
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 
-from commandline import COMMAND, contents, corpus
-from storage.conftest import Store, write_recipe
+from commandline import COMMAND, corpus
+from storage.conftest import Store, published, write_recipe
 
-
-def published(build: Path) -> dict[str, bytes]:
-    found = contents(build)
-    return found | {f"signatures/{path.name}": path.read_bytes() for path in (build / "signatures").glob("*")}
+from corpus.opened import open_build
 
 
 def test_onto_s3_gives_the_bytes_of_a_local_build_and_is_read_from_anywhere(
-    here: Store, domain: Path, tmp_path: Path
+    here: Store, domain: Path, tmp_path: Path, local: dict[str, bytes]
 ) -> None:
-    assert corpus("build", domain, "--out", tmp_path / "local", "--workers", 1).returncode == 0
     done = corpus("build", domain, "--out", "s3://bucket/onto/own", "--workers", 2)
     assert done.returncode == 0, done.stderr
-    assert here.contents("onto/own") == published(tmp_path / "local")
+    assert here.contents("onto/own") == local
     assert {"onto/own/report.html", "onto/own/audit.json", "onto/own/card/README.md"} <= here.keys("onto/own/")
 
     elsewhere = {"CORPUS_SCRATCH": str(tmp_path / "another machine")}
@@ -40,38 +34,26 @@ def test_onto_s3_gives_the_bytes_of_a_local_build_and_is_read_from_anywhere(
     assert "s3://bucket/onto holds no build" in gone.stderr
 
 
-def test_sources_on_s3_give_the_documents_of_local_ones(here: Store, domain: Path, tmp_path: Path) -> None:
-    with tarfile.open(domain / "files" / "packed.tar", "w") as archive:
-        archive.add(next((domain / "files").glob("*.txt")), "law.txt")
+def test_sources_on_s3_give_the_documents_of_local_ones(
+    here: Store, domain: Path, tmp_path: Path, local: dict[str, bytes]
+) -> None:
     (domain / "files" / ".hidden").write_text("x")
-    assert corpus("build", domain, "--out", tmp_path / "local").returncode == 0
     here.put_folder(domain / "files", "sources/files")
-    for place in ("s3://bucket/sources/files", "s3://bucket/sources/files/*.[ht]*"):
-        write_recipe(domain, place)
-        out = tmp_path / "remote"
-        assert corpus("build", domain, "--out", out, "--fresh").returncode == 0
-        found, wanted = published(out), published(tmp_path / "local")
-        assert {name for name in wanted if found.get(name) != wanted[name]} == {"manifest.json"}  # it names the place
-    uris = [json.loads(line)["uri"] for line in rows(out)]
-    assert "packed.tar!/law.txt" in uris
-    changed = sorted((domain / "files").glob("*.html"))[0]
-    here.client.put_object(
-        Bucket="bucket", Key=f"sources/files/{changed.name}", Body=changed.read_bytes() + b"<!-- -->"
-    )
+    write_recipe(domain, "s3://bucket/sources/files/*.[ht]*")
+    out = tmp_path / "remote"
+    assert corpus("build", domain, "--out", out).returncode == 0
+    found = published(out)
+    assert {name for name in {*local, *found} if found.get(name) != local.get(name)} == {"manifest.json"}  # its recipe
+    assert "packed.tar!/law.txt" in {row["uri"] for row in open_build(out).ledger()}
+    page = next((domain / "files").glob("*.html"))
+    here.client.put_object(Bucket="bucket", Key=f"sources/files/{page.name}", Body=page.read_bytes() + b"<!-- -->")
     plan = corpus("build", domain, "--out", out, "--dry-run")
     assert "1 to extract" in plan.stdout, plan.stdout
 
 
-def rows(out: Path) -> list[str]:
-    import corpus as api
-
-    return [json.dumps(row, default=str) for row in api.open_build(out).ledger()]
-
-
 def test_a_killed_build_shows_no_manifest_and_is_taken_up_on_another_machine(
-    here: Store, domain: Path, tmp_path: Path
+    here: Store, domain: Path, tmp_path: Path, local: dict[str, bytes]
 ) -> None:
-    assert corpus("build", domain, "--out", tmp_path / "local").returncode == 0
     command = [str(COMMAND), "build", str(domain), "--out", "s3://bucket/killed", "--workers", "1"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
@@ -85,16 +67,17 @@ def test_a_killed_build_shows_no_manifest_and_is_taken_up_on_another_machine(
     again = corpus("build", domain, "--out", "s3://bucket/killed", "--resume")
     assert again.returncode == 0, again.stderr
     assert "extract:" not in again.stderr
-    assert here.contents("killed") == published(tmp_path / "local")
+    assert here.contents("killed") == local
 
 
-def test_what_a_build_no_longer_has_is_gone_from_the_store(here: Store, domain: Path, tmp_path: Path) -> None:
+def test_what_a_build_no_longer_has_is_gone_from_the_store(here: Store, domain: Path, local: dict[str, bytes]) -> None:
+    extra = domain / "files" / "extra.txt"
+    extra.write_text("株式会社の財務諸表は、毎期の決算にあたって作成される。" * 9, encoding="utf-8")
     assert corpus("build", domain, "--out", "s3://bucket/less").returncode == 0
-    for path in (domain / "files").glob("*.html"):
-        path.unlink()
+    assert here.contents("less") != local
+    extra.unlink()
     assert corpus("build", domain, "--out", "s3://bucket/less").returncode == 0
-    assert corpus("build", domain, "--out", tmp_path / "local").returncode == 0
-    assert here.contents("less") == published(tmp_path / "local")
+    assert here.contents("less") == local
     other = corpus("build", domain, "--out", "s3://bucket/less", "--set", "name=other")
     assert other.returncode == 2
     assert "s3://bucket/less holds the build of 'own', not of 'other'" in other.stderr
