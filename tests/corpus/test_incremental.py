@@ -19,7 +19,7 @@ def own(tmp_path: Path) -> tuple[Path, Path]:
         shutil.copy(path, domain / "files" / f"{path.parent.name}-{path.name}")
     (domain / "recipe.yaml").write_text(
         "name: own\nsources: [{name: files, path: files, kind: law, licence: x}]\n"
-        f"tokenize: {{tokenizer: {TOKENIZER}}}\nengine: {{task: 64KB}}\n"
+        f"tokenize: {{tokenizer: {TOKENIZER}}}\nengine: {{task: 16KB}}\n"
     )
     assert corpus("build", domain, "--out", tmp_path / "out").returncode == 0
     return domain, tmp_path / "out"
@@ -57,7 +57,7 @@ def test_a_file_more_writes_the_parts_again_that_it_is_in(own: tuple[Path, Path]
 def test_a_worker_keeps_to_its_memory_and_says_what_to_change(own: tuple[Path, Path], tmp_path: Path) -> None:
     domain, out = own
     before = contents(out)
-    done = corpus("build", domain, "--out", tmp_path / "small", "--set", "engine.memory=30MB")
+    done = corpus("build", domain, "--out", tmp_path / "small", "--set", "engine.memory=150MB")
     assert done.returncode == 1
     assert "it needs more memory than engine.memory in the recipe allows" in done.stderr
     assert "Traceback" not in done.stderr
