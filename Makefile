@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 EXTRAS ?= dev
 BIN := .venv/bin
 
-.PHONY: demo test test-all check docs bench paper clean
+.PHONY: demo test test-all check docs bench faults paper clean
 
 # Made again when what is installed should change. Debian keeps what `venv` needs to bring pip along in a package of its
 # own; where that is missing, the pip that is there installs itself.
@@ -37,6 +37,9 @@ docs: .venv/ready
 
 bench: .venv/ready
 	$(BIN)/python benchmarks/build.py
+
+faults: .venv/ready
+	$(BIN)/python benchmarks/faults.py --engine $(or $(ENGINE),local)
 
 paper: .venv/ready ; $(BIN)/python -m pip install --quiet --constraint constraints.txt '.[train]' && $(BIN)/python -m train.miniature.experiment
 

@@ -135,7 +135,7 @@ class Truth:
         if key not in self.read:
             source = next(s for s in self.plan.recipe.sources if s.name == row["source"])
             uri, _, member = row["uri"].partition("!/")
-            path = dict(matches(self.plan.folder, source))[uri]
+            path = next(place.where for place in matches(self.plan.folder, source) if place.uri == uri)
             found: dict[str, Any] = {}
             try:
                 path = Unpacker(self.unpacked).fetch(path, member) if member else path

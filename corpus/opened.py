@@ -17,6 +17,7 @@ from registry.errors import BuildFolderError
 from registry.layout import Layout
 from registry.ledger import rows
 from registry.manifest import Manifest, read_manifest
+from registry.published import bring, catch_up
 
 if TYPE_CHECKING:
     from registry.shards import Shards
@@ -60,7 +61,7 @@ def build(
 
     Args:
         recipe: a recipe file, a folder with a recipe.yaml, or the name of a domain that comes with the package.
-        out: the build folder; default: ``builds/NAME``.
+        out: the build folder, a path or a URL; default: ``builds/NAME``.
         changes: ``KEY=VALUE`` on top of the recipe.
         workers: processes; default: one per core.
         fresh: start over.
@@ -71,24 +72,25 @@ def build(
     from corpus.audit import write
     from pipelines.build import build as run
 
-    folder = Path(out) if out is not None else None
     mode: Literal["fresh", "continue"] = "fresh" if fresh else "continue"
-    built = run(find_recipe(str(recipe)), folder, changes=changes, workers=workers, mode=mode)
+    built = run(find_recipe(str(recipe)), out, changes=changes, workers=workers, mode=mode)
     opened = OpenedBuild(built.layout, built.manifest)
     write(opened)
     return opened
 
 
 def open_build(folder: str | Path) -> OpenedBuild:
-    """Open the build in `folder`.
+    """Open the build in `folder`, a path or a URL; of one on object storage a copy is kept, and brought up to date.
 
     Raises:
         BuildFolderError: there is none, or it is not finished.
         RecordError: its manifest is damaged or of another version.
     """
-    layout = Layout(Path(folder))
+    layout = Layout.at(folder)
+    catch_up(layout)
     manifest = read_manifest(layout.manifest)
     if manifest is None:
         state = "an unfinished build: run `corpus build` again" if layout.owner.is_file() else "no build"
         raise BuildFolderError(f"{folder} holds {state}")
+    bring(layout, manifest)
     return OpenedBuild(layout, manifest)

@@ -24,7 +24,9 @@ from pipelines.stages import Run, dedup, extract, refine, survey, write
 from registry.errors import BuildFolderError, StageError
 from registry.layout import Layout
 from registry.manifest import Manifest, read_manifest
+from registry.mirror import mirror_of, put
 from registry.publish import write_json
+from registry.published import bring, catch_up, publish, remove
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,7 +45,7 @@ class Built:
 
 def build(
     recipe: Path,
-    out: Path | None = None,
+    out: str | Path | None = None,
     *,
     changes: Sequence[str] = (),
     workers: int | None = None,
@@ -55,7 +57,7 @@ def build(
 
     Args:
         recipe: the recipe file.
-        out: the build folder; made if it is not there.
+        out: the build folder, a path or a URL; made if it is not there.
         changes: ``KEY=VALUE`` on top of the recipe.
         workers: processes; default: one per core that this process may use.
         engine: the name of a launcher of pipelines.engine.
@@ -70,24 +72,27 @@ def build(
     from rich.console import Console
 
     made = plan(recipe, tuple(changes))
-    layout = Layout(out or Path("builds") / made.recipe.name)
+    layout = Layout.at(out or Path("builds") / made.recipe.name)
     try:
         start = launcher.get(engine)
-        with _claimed(layout, made, mode), start(workers or _cores(), layout.logs) as running:
+        with _claimed(layout, made, mode), start(workers or cores(), layout.logs) as running:
             run = Run(made, tuple(changes), layout, running, console or Console(quiet=True))
             return _build(run)
     except OSError as error:
-        where = f": {error.filename}" if error.filename else ""
+        place = error.filename2 or error.filename  # of a copy, where it was to go
+        where = f": {place}" if place else ""
         raise StageError(
             f"{error.strerror or error}{where}\nWhat was done is kept; run the same command again"
         ) from error
 
 
 def _build(run: Run) -> Built:
-    inputs = take_inventory(run.plan, run.layout.work / "inventory.arrow", run.layout.logs / "parsers.log")
+    inputs = take_inventory(run.plan, run.layout.inventory, run.layout.logs / "parsers.log")
+    put([run.layout.inventory])
     name = _fingerprint(run.plan, inputs)
     manifest = read_manifest(run.layout.manifest)
     if manifest is not None and manifest.fingerprint == name and manifest.describes(run.layout.root):
+        bring(run.layout, manifest)
         return Built(run.layout, manifest, changed=False)
     extracted = extract.extract(run, inputs)
     refined = refine.refine(run, extracted)
@@ -95,12 +100,15 @@ def _build(run: Run) -> Built:
     sample = survey.survey(run, refined)
     results = write.write(run, refined, [deduped.duplicates, *deduped.paragraphs], fast=sample["fast"])
     seen = sum(piece.rows for _, _, slices in extracted for piece in slices)
-    return Built(run.layout, report(run, name, inputs, seen, results, deduped, sample["record"]), changed=True)
+    made = report(run, name, inputs, seen, results, deduped, sample["record"])
+    publish(run.layout, made)
+    return Built(run.layout, made, changed=True)
 
 
 def missing(made: Plan, layout: Layout) -> tuple[list[Input], list[Input]]:
     """All inputs of a build, and those whose documents are not on record yet: what `--dry-run` tells."""
-    inputs = take_inventory(made, layout.work / "inventory.arrow" if layout.work.is_dir() else None)
+    catch_up(layout)
+    inputs = take_inventory(made, layout.inventory if layout.work.is_dir() else None)
     return inputs, extract.missing(made, layout, inputs)
 
 
@@ -113,13 +121,15 @@ def _fingerprint(made: Plan, inputs: list[Input]) -> str:
     return fingerprint(files, options, write.tokenizer(made).key, code)
 
 
-def _cores() -> int:
+def cores() -> int:
+    """The cores that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 @contextmanager
 def _claimed(layout: Layout, made: Plan, mode: Mode) -> Iterator[None]:
     """Make sure that the folder is ours to write, and nobody else's while we do."""
+    catch_up(layout)
     _check_folder(layout, made.recipe.name, mode)
     layout.work.mkdir(parents=True, exist_ok=True)
     with layout.lock.open("w") as lock:
@@ -127,26 +137,33 @@ def _claimed(layout: Layout, made: Plan, mode: Mode) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise BuildFolderError(
-                f"{layout.root}: another build is writing here; wait for it or choose --out"
+                f"{layout.shown}: another build is writing here; wait for it or choose --out"
             ) from None
         if mode == "fresh":
+            remove(layout)
             remove_build(layout)
         write_json(layout.owner, {"name": made.recipe.name, "recipe": str(made.path.resolve())})
+        put([layout.owner])
         yield
 
 
 def _check_folder(layout: Layout, name: str, mode: Mode) -> None:
-    root = layout.root
+    root, called = layout.root, layout.shown
     if root.exists() and not root.is_dir():
         raise BuildFolderError(f"{root} is a file; --out names a folder")
     owner = _owner(layout)
     if owner is None:
         if mode == "resume":
-            raise BuildFolderError(f"{root}: there is no build to resume; leave out --resume to start one")
-        if root.is_dir() and any(root.iterdir()):
-            raise BuildFolderError(f"{root} holds files that are not a build; choose another --out")
+            raise BuildFolderError(f"{called}: there is no build to resume; leave out --resume to start one")
+        if _holds_anything(root):
+            raise BuildFolderError(f"{called} holds files that are not a build; choose another --out")
     elif owner != name:
-        raise BuildFolderError(f"{root} holds the build of {owner!r}, not of {name!r}; choose another --out")
+        raise BuildFolderError(f"{called} holds the build of {owner!r}, not of {name!r}; choose another --out")
+
+
+def _holds_anything(root: Path) -> bool:
+    mirror = mirror_of(root)
+    return bool(mirror.sizes(root)) if mirror else root.is_dir() and any(root.iterdir())
 
 
 def _owner(layout: Layout) -> str | None:

@@ -5,7 +5,8 @@ Of an archive every member is an input of its own, `archive.zip!/member`, in the
 its names and index files are hostile, so it is listed in a sandbox.
 Later stages see this list only, never a folder, so files that come or go during a build change nothing in it. A file
 whose size, time and inode are as they were is not read again: an unchanged folder of 100,000 files is listed in about a
-second. Files and folders whose names begin with a dot are left out.
+second. Of a file at a URL it is size, time and ETag; it is fetched to be hashed, and kept no longer. Files and folders
+whose names begin with a dot are left out.
 """
 
 from __future__ import annotations
@@ -16,16 +17,18 @@ import time
 import unicodedata
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 from queue import SimpleQueue
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from pipelines.extract.sandbox import Sandbox
 from registry.errors import InputError, RecipeError
 from registry.publish import replacing
+from registry.storage import Found, fetch_file, is_url, listed, plain_path
 
 if TYPE_CHECKING:
     from pipelines.preflight import Plan
@@ -38,14 +41,14 @@ _THREADS = 4
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One file of a source, or the member of an archive at `path`.
+    """One file of a source, or the member of an archive at `place`, an absolute path or a URL.
 
     Where it could not be read, `sha256` is empty and `error` says why: as the system does, or as "reason: detail".
     """
 
     source: str
     uri: str
-    path: Path
+    place: str
     bytes: int
     sha256: str
     error: str = ""
@@ -58,12 +61,36 @@ class _Stat:
 
     size: int
     mtime: int
-    inode: int
+    mark: str  # inode, or what a storage calls the contents
 
     @classmethod
     def of(cls, path: Path) -> _Stat:
         stat = path.stat()
-        return cls(stat.st_size, stat.st_mtime_ns, stat.st_ino)
+        return cls(stat.st_size, stat.st_mtime_ns, str(stat.st_ino))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a file lies, its uri within the source, and what a listing already told of it."""
+
+    uri: str
+    where: Path | str
+    found: Found | None = None
+
+    def stat(self) -> _Stat:
+        """What tells whether it is still the file that was hashed. OSError where it is gone."""
+        if self.found is not None:
+            return _Stat(self.found.size, self.found.mtime, self.found.mark)
+        return _Stat.of(Path(self.where))
+
+    @contextmanager
+    def local(self) -> Iterator[Path]:
+        """The file on this machine; a copy while the block runs, where it lies elsewhere."""
+        if isinstance(self.where, Path):
+            yield self.where
+        else:
+            with TemporaryDirectory() as folder:
+                yield fetch_file(self.where, Path(folder))
 
 
 def take_inventory(plan: Plan, memory: Path | None, log: Path = Path(os.devnull)) -> list[Input]:
@@ -75,7 +102,7 @@ def take_inventory(plan: Plan, memory: Path | None, log: Path = Path(os.devnull)
         log: a file for what the processes print that list archives.
     """
     known = _recall(memory) if memory else {}
-    places = [(source.name, uri, path) for source in plan.recipe.sources for uri, path in _listed(plan, source)]
+    places = [(source.name, place) for source in plan.recipe.sources for place in _listed(plan, source)]
     limits = plan.recipe.extract.limits
     with ExitStack() as stack, ThreadPoolExecutor(_THREADS) as pool:  # hashing lets go of the GIL
         idle: SimpleQueue[Sandbox] = SimpleQueue()  # each starts its process when it is first asked
@@ -83,8 +110,8 @@ def take_inventory(plan: Plan, memory: Path | None, log: Path = Path(os.devnull)
             idle.put(stack.enter_context(Sandbox(log, seconds=limits.seconds, memory=limits.bytes)))
         found = list(pool.map(lambda place: _examine(*place, known=known, idle=idle), places))
     fresh = {
-        (source, file): (stat, [replace(item, path=Path()) for item in items])
-        for (source, file, _), (items, stat, when) in zip(places, found, strict=True)
+        (source, place.uri): (stat, [replace(item, place="") for item in items])
+        for (source, place), (items, stat, when) in zip(places, found, strict=True)
         if stat is not None and stat.mtime < when - _SETTLED
     }
     if memory and fresh != known:
@@ -92,9 +119,15 @@ def take_inventory(plan: Plan, memory: Path | None, log: Path = Path(os.devnull)
     return [item for items, _, _ in found for item in items]
 
 
-def matches(folder: Path, source: Source) -> Iterator[tuple[str, Path]]:
-    """(uri, path) of every file of `source`, unsorted. A uri is relative and the same on every machine."""
-    path = folder / Path(source.path).expanduser()
+def matches(folder: Path, source: Source) -> Iterator[Place]:
+    """Every file of `source`, unsorted. A uri is relative and the same on every machine."""
+    if is_url(source.path):
+        return (Place(_uri(PurePosixPath(name)), url, found) for name, url, found in listed(source.path))
+    return (Place(uri, path) for uri, path in _files(folder, source))
+
+
+def _files(folder: Path, source: Source) -> Iterator[tuple[str, Path]]:
+    path = folder / plain_path(source.path).expanduser()
     if not _WILD.isdisjoint(source.path):
         steps = path.parts
         fixed = next(i for i, step in enumerate(steps) if not _WILD.isdisjoint(step))
@@ -106,11 +139,12 @@ def matches(folder: Path, source: Source) -> Iterator[tuple[str, Path]]:
     return iter([(_uri(Path(path.name)), path)] if os.path.lexists(path) else [])
 
 
-def _listed(plan: Plan, source: Source) -> list[tuple[str, Path]]:
-    listed = sorted(dict(matches(plan.folder, source)).items())
-    if not listed:
-        raise RecipeError(f"{plan.path}: sources.{source.name}.path: there is no file at {plan.folder / source.path}")
-    return listed
+def _listed(plan: Plan, source: Source) -> list[Place]:
+    found = {place.uri: place for place in matches(plan.folder, source)}
+    if not found:
+        where = source.path if is_url(source.path) else plan.folder / source.path
+        raise RecipeError(f"{plan.path}: sources.{source.name}.path: there is no file at {where}")
+    return [found[uri] for uri in sorted(found)]
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -123,7 +157,7 @@ def _hidden(relative: Path) -> bool:
     return any(step.startswith(".") for step in relative.parts)
 
 
-def _uri(relative: Path) -> str:
+def _uri(relative: PurePath) -> str:
     """Forward slashes, composed characters (macOS gives decomposed names), undecodable bytes escaped."""
     text = os.fsencode(relative.as_posix()).decode("utf-8", "backslashreplace")
     return unicodedata.normalize("NFC", text)
@@ -131,22 +165,23 @@ def _uri(relative: Path) -> str:
 
 def _examine(
     source: str,
-    uri: str,
-    path: Path,
+    place: Place,
     *,
     known: dict[tuple[str, str], tuple[_Stat, list[Input]]],
     idle: SimpleQueue[Sandbox],
 ) -> tuple[list[Input], _Stat | None, int]:
     """What a file is as inputs: itself, or the members of an archive; from memory where it is as it was."""
     now = time.time_ns()
+    where = place.where if isinstance(place.where, str) else os.path.abspath(place.where)  # noqa: PTH100 - resolve() asks the disk for each step
     try:
-        stat = _Stat.of(path)
-        remembered, inputs = known.get((source, uri), (None, []))
+        stat = place.stat()
+        remembered, inputs = known.get((source, place.uri), (None, []))
         if remembered != stat:
-            inputs = _inputs(source, uri, path, stat, idle)
-        return [replace(item, path=path) for item in inputs], stat, now
+            with place.local() as path:
+                inputs = _inputs(source, place.uri, path, stat, idle)
+        return [replace(item, place=where) for item in inputs], stat, now
     except OSError as error:
-        return [Input(source, uri, path, 0, "", error.strerror or type(error).__name__)], None, now
+        return [Input(source, place.uri, where, 0, "", error.strerror or type(error).__name__)], None, now
 
 
 def _inputs(source: str, uri: str, path: Path, stat: _Stat, idle: SimpleQueue[Sandbox]) -> list[Input]:
@@ -157,13 +192,13 @@ def _inputs(source: str, uri: str, path: Path, stat: _Stat, idle: SimpleQueue[Sa
         try:
             found = sandbox.list_members(path)
         except InputError as error:
-            return [Input(source, uri, path, stat.size, "", str(error))]
+            return [Input(source, uri, "", stat.size, "", str(error))]
         finally:
             idle.put(sandbox)
         if not found:
-            return [Input(source, uri, path, stat.size, "", "empty: an archive without files")]
-        return [Input(source, f"{uri}!/{m.name}", path, m.bytes, m.sha256, m.error, m.name) for m in found]
-    return [Input(source, uri, path, stat.size, _hash(path))]
+            return [Input(source, uri, "", stat.size, "", "empty: an archive without files")]
+        return [Input(source, f"{uri}!/{m.name}", "", m.bytes, m.sha256, m.error, m.name) for m in found]
+    return [Input(source, uri, "", stat.size, _hash(path))]
 
 
 def _hash(path: Path) -> str:
@@ -180,8 +215,8 @@ def _recall(memory: Path) -> dict[tuple[str, str], tuple[_Stat, list[Input]]]:
         with pa.OSFile(str(memory)) as file:
             rows = pa.ipc.open_file(file).read_all().to_pylist()
         for r in rows:
-            stat = _Stat(r["size"], r["mtime"], r["inode"])
-            item = Input(r["source"], r["uri"], Path(), r["bytes"], r["sha256"], r["error"], r["member"])
+            stat = _Stat(r["size"], r["mtime"], r["mark"])
+            item = Input(r["source"], r["uri"], "", r["bytes"], r["sha256"], r["error"], r["member"])
             known.setdefault((r["source"], r["file"]), (stat, []))[1].append(item)
     except (OSError, pa.ArrowInvalid, KeyError):
         return {}
@@ -205,8 +240,8 @@ def _remember(memory: Path, known: dict[tuple[str, str], tuple[_Stat, list[Input
         for (source, file), (stat, items) in known.items()
         for item in items
     ]
-    texts = [pa.field(name, pa.string()) for name in ("source", "file", "uri", "member", "sha256", "error")]
-    integers = [pa.field(name, pa.int64()) for name in ("bytes", "size", "mtime", "inode")]
+    texts = [pa.field(name, pa.string()) for name in ("source", "file", "uri", "member", "sha256", "error", "mark")]
+    integers = [pa.field(name, pa.int64()) for name in ("bytes", "size", "mtime")]
     schema = pa.schema(texts + integers)
     with replacing(memory) as temporary, pa.ipc.new_file(str(temporary), schema) as writer:
         writer.write_table(pa.Table.from_pylist(rows, schema))

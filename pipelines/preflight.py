@@ -18,6 +18,7 @@ from registry.domain import load_rules
 from registry.errors import RecipeError, UsageError, nearest
 from registry.names import extractor
 from registry.recipe import Recipe, Source, load_recipe
+from registry.storage import is_url
 
 if TYPE_CHECKING:
     from pipelines.blocks.filters import Block
@@ -113,8 +114,8 @@ class Plan:
         return Signer(shingle=near.shingle, n=near.n, numbers=near.numbers, permutations=near.bands * near.rows)
 
 
-def plan(path: Path, changes: tuple[str, ...] = ()) -> Plan:
-    """Read and check the recipe at `path`.
+def plan(path: Path, changes: tuple[str, ...] = (), *, sources: bool = True) -> Plan:
+    """Read and check the recipe at `path`; `sources`: also that each has files.
 
     Raises:
         RecipeError: the message names file and key.
@@ -124,7 +125,8 @@ def plan(path: Path, changes: tuple[str, ...] = ()) -> Plan:
     _check_extractors(path, recipe)
     _check_earlier(path, recipe)
     made = Plan(path, recipe, _load_profiles(path, recipe))
-    _check_sources(made)
+    if sources:
+        _check_sources(made)
     _check_tokenizer(made)
     _check_refine(made)
     return made
@@ -132,8 +134,8 @@ def plan(path: Path, changes: tuple[str, ...] = ()) -> Plan:
 
 @cache
 def plan_once(path: str, changes: tuple[str, ...]) -> Plan:
-    """The plan of this process: made when a worker meets its first task."""
-    return plan(Path(path), changes)
+    """The plan of this process: made when a worker meets its first task. That sources have files, the driver knows."""
+    return plan(Path(path), changes, sources=False)
 
 
 def _check_refine(made: Plan) -> None:
@@ -168,7 +170,7 @@ def _check_sources(made: Plan) -> None:
 
     for source in made.recipe.sources:
         if next(iter(matches(made.folder, source)), None) is None:
-            place = made.place(source.path)
+            place = source.path if is_url(source.path) else made.place(source.path)
             raise RecipeError(f"{made.path}: sources.{source.name}.path: there is no file at {place}")
 
 

@@ -23,6 +23,7 @@ from pipelines.tokenize import SETTINGS
 from registry.layout import AUDITED, PUBLISHED, Layout
 from registry.ledger import check_identity
 from registry.manifest import FileRecord, Manifest, SourceCount
+from registry.mirror import fetch
 from registry.publish import digest, place, replacing
 from registry.shards import index_shards
 
@@ -52,6 +53,8 @@ def report(
     shutil.rmtree(fresh, ignore_errors=True)
     for name in (*PUBLISHED, *(f"shards/{split}" for split in SPLITS)):
         (fresh / name).mkdir(parents=True, exist_ok=True)  # a folder is there even where nothing is in it
+    fetch(run.layout.stage("write") / file["path"] for result in results for file in result["files"].values())
+    fetch(run.layout.stage("dedup") / file["path"] for file in deduped.indexes)
     for result in results:
         for name, file in result["files"].items():
             place(run.layout.stage("write") / file["path"], fresh / name)

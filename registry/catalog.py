@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from registry.storage import is_url
+
 if TYPE_CHECKING:
     from registry.manifest import Manifest
 
@@ -27,7 +29,7 @@ CREATE TABLE IF NOT EXISTS corpora (
 class Entry:
     """One corpus, as it was when it was built."""
 
-    path: Path
+    path: str
     name: str
     fingerprint: str
     tokenizer: str
@@ -37,8 +39,8 @@ class Entry:
 
     @property
     def present(self) -> bool:
-        """Whether it is still there."""
-        return (self.path / "manifest.json").is_file()
+        """Whether it is still there; of what lies at a URL it is believed."""
+        return is_url(self.path) or (Path(self.path) / "manifest.json").is_file()
 
 
 def catalog_path() -> Path:
@@ -47,7 +49,7 @@ def catalog_path() -> Path:
     return Path(home or Path.home() / ".local" / "share" / "corpus-foundry").expanduser() / "catalog.sqlite"
 
 
-def record(folder: Path, manifest: Manifest, catalog: Path) -> None:
+def record(folder: str, manifest: Manifest, catalog: Path) -> None:
     """Enter a finished build. Raises OSError or sqlite3.Error where the catalog cannot be written."""
     catalog.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(catalog, timeout=5)) as connection, connection:
@@ -55,7 +57,7 @@ def record(folder: Path, manifest: Manifest, catalog: Path) -> None:
         connection.execute(
             "REPLACE INTO corpora (path, name, fingerprint, tokenizer, documents, tokens) VALUES (?, ?, ?, ?, ?, ?)",
             (
-                str(folder.resolve()),
+                folder if is_url(folder) else str(Path(folder).resolve()),
                 manifest.name,
                 manifest.fingerprint,
                 manifest.tokenizer["sha256"],
@@ -73,4 +75,4 @@ def entries(catalog: Path) -> list[Entry]:
         rows = connection.execute(
             "SELECT path, name, fingerprint, tokenizer, documents, tokens, built FROM corpora ORDER BY built DESC, path"
         )
-        return [Entry(Path(row[0]), *row[1:]) for row in rows]
+        return [Entry(*row) for row in rows]

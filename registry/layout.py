@@ -18,6 +18,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from registry.mirror import mounted, shown
+
 PUBLISHED = ("documents", "ledger", "rejects", "signatures", "shards", "tokenizer")
 AUDITED = ("report.html", "audit.json", "card")  # drawn from what is published; made anew at any time
 
@@ -27,6 +29,16 @@ class Layout:
     """The paths of one build folder."""
 
     root: Path
+
+    @classmethod
+    def at(cls, place: str | Path) -> Layout:
+        """The build at a path or URL; what is at a URL has its copy on this machine, see registry/mirror.py."""
+        return cls(mounted(place))
+
+    @property
+    def shown(self) -> str:
+        """How a user calls the build."""
+        return shown(self.root)
 
     @property
     def manifest(self) -> Path:
@@ -82,6 +94,11 @@ class Layout:
     def owner(self) -> Path:
         """Names the recipe that this folder belongs to, and its file, from the first moment on."""
         return self.work / "build.json"
+
+    @property
+    def inventory(self) -> Path:
+        """Digests of the inputs, remembered from one build to the next."""
+        return self.work / "inventory.arrow"
 
     @property
     def lock(self) -> Path:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from registry.errors import RecordError
+from registry.mirror import size_of
 from registry.publish import write_json
 
 FORMAT: Literal[2] = 2  # 1 kept no order of profiles
@@ -69,7 +70,7 @@ class Manifest(_Entry):
     def describes(self, root: Path) -> bool:
         """Whether every published file is there with the size that stands here."""
         try:
-            return all((root / name).stat().st_size == file.bytes for name, file in self.files.items())
+            return all(size_of(root / name) == file.bytes for name, file in self.files.items())
         except OSError:
             return False
 

@@ -26,7 +26,8 @@ class Source(Section):
 
     name: Name = Field(description="Names the source in ledger, shards and report; unique in the recipe.")
     path: str = Field(
-        description="A file, a folder with all in it, or a pattern such as `news/*.html`; from the recipe's folder."
+        description="A file, a folder with all in it, or a pattern such as `news/*.html`, from the recipe's folder; "
+        "or the same at a URL, such as `s3://bucket/news/*.warc.gz`."
     )
     kind: Name = Field(
         description="Kind of text; names the profile that judges it: filing, textbook, news, record, law, ..."
@@ -215,6 +216,25 @@ class EngineOptions(Section):
         2, ge=0, le=10, description="How often a task is tried again after its process died or was late."
     )
     timeout: float = Field(3600.0, gt=0, description="Seconds that one task may take.")
+    memory: str = Field(
+        "4GB", pattern=r"^\d+(KB|MB|GB)$", description="What a worker may allocate; a task that needs more fails."
+    )
+
+    task: str = Field(
+        "64MB",
+        pattern=r"^\d+(KB|MB|GB)$",
+        description="Bytes of text that a task takes, unless one input has more; shards are made of as many.",
+    )
+
+    @property
+    def bytes(self) -> int:
+        """The memory of a worker in bytes."""
+        return int(self.memory[:-2]) * _UNITS[self.memory[-2:]]
+
+    @property
+    def task_bytes(self) -> int:
+        """The size of a task in bytes."""
+        return int(self.task[:-2]) * _UNITS[self.task[-2:]]
 
 
 class Recipe(Section):

@@ -44,6 +44,7 @@ def _write(opened: OpenedBuild, code: str, language: Language) -> dict[str, Any]
     from corpus.audit.page import render
     from corpus.card import card
     from corpus.opened import open_build
+    from registry.mirror import put
     from registry.publish import write_text
 
     opened.layout.audit.unlink(missing_ok=True)
@@ -61,7 +62,9 @@ def _write(opened: OpenedBuild, code: str, language: Language) -> dict[str, Any]
     build = opened.manifest.fingerprint
     record = {"build": build, "code": code, "language": language, "files": files}
     figures = {**findings.figures, "record": record}
+    put(opened.layout.root / name for name in pages)
     write_text(opened.layout.audit, json.dumps(figures, ensure_ascii=False, indent=1) + "\n")  # rules as they judge
+    put([opened.layout.audit])
     return figures
 
 

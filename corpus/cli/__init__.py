@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from importlib import import_module
 from importlib.metadata import version
@@ -35,7 +36,11 @@ COMMANDS = {
     "evaluate": "Measure models: bits per byte, multiple choice, generations.",
     "new": "Make the folder of a new domain that builds at once.",
 }
-_INTERRUPTED = 130
+_INTERRUPTED, _TERMINATED = 130, 143
+
+
+class _Terminated(BaseException):
+    """SIGTERM: raised in the main thread, so that workers are ended and locks are let go of on the way out."""
 
 
 class Commands(click.Group):
@@ -67,12 +72,17 @@ def cli(debug: bool) -> None:
     """Build Japanese domain corpora from PDF, HTML, iXBRL filings and text, with a ledger that explains every document.
 
     Exit codes: 0 all well; 1 not finished, or a gate fell short; 2 the recipe or the command is wrong; 3 finished, but
-    some inputs could not be read; 130 interrupted.
+    some inputs could not be read; 130 interrupted; 143 terminated.
     """
+
+
+def _terminate(*_: object) -> NoReturn:
+    raise _Terminated
 
 
 def main() -> NoReturn:
     """Run the command line. A user's mistake never shows a traceback, unless --debug asks for it."""
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         sys.exit(cli.main(standalone_mode=False) or 0)
     except click.ClickException as error:
@@ -86,6 +96,9 @@ def main() -> NoReturn:
     except (KeyboardInterrupt, click.Abort):
         click.echo("corpus: interrupted; what was done is kept, and the same command goes on from there", err=True)
         sys.exit(_INTERRUPTED)
+    except _Terminated:
+        click.echo("corpus: terminated; what was done is kept, and the same command goes on from there", err=True)
+        sys.exit(_TERMINATED)
     except BrokenPipeError:  # `corpus extract FILE | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)

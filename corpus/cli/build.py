@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from corpus.opened import OpenedBuild
+    from pipelines.forecast import Forecast
     from pipelines.preflight import Plan
     from registry.layout import Layout
 
@@ -21,7 +22,7 @@ _PARTIAL = 3
 
 @click.command("build")
 @click.argument("recipe", metavar="RECIPE|DOMAIN")
-@click.option("--out", type=click.Path(path_type=Path), help="The build folder.  [default: builds/NAME]")
+@click.option("--out", help="The build folder, a path or a URL.  [default: builds/NAME]")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: one per core]")
 @click.option("--engine", default="local", show_default=True, help="What runs the tasks.")
 @click.option(
@@ -29,10 +30,14 @@ _PARTIAL = 3
 )
 @click.option("--resume", is_flag=True, help="Go on with a build that is there; an error if none is.")
 @click.option("--fresh", is_flag=True, help="Forget what is there and start over.")
-@click.option("--dry-run", is_flag=True, help="Tell what would be done, and do nothing.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Tell what would be done, and what it would take, from a measured sample; do nothing.",
+)
 def command(
     recipe: str,
-    out: Path | None,
+    out: str | None,
     workers: int | None,
     engine: str,
     changes: tuple[str, ...],
@@ -57,7 +62,7 @@ def command(
     path = find_recipe(recipe)
     if dry_run:
         made = plan(path, changes)
-        _show_plan(made, Layout(out or Path("builds") / made.recipe.name))
+        _show_plan(made, changes, Layout.at(out or Path("builds") / made.recipe.name), workers)
         return 0
     mode: Literal["resume", "fresh", "continue"] = "resume" if resume else "fresh" if fresh else "continue"
     progress = Console(stderr=True)
@@ -72,11 +77,12 @@ def command(
     return _PARTIAL if done.manifest.fates.get("failed") else 0
 
 
-def _show_plan(made: Plan, layout: Layout) -> None:
-    from pipelines.build import missing
+def _show_plan(made: Plan, changes: tuple[str, ...], layout: Layout, workers: int | None) -> None:
+    from pipelines.build import cores, missing
+    from pipelines.forecast import forecast
 
     inputs, fresh = missing(made, layout)
-    click.echo(f"{made.recipe.name} -> {layout.root}")
+    click.echo(f"{made.recipe.name} -> {layout.shown}")
     for source in made.recipe.sources:
         own = [item for item in inputs if item.source == source.name]
         new = [item for item in fresh if item.source == source.name]
@@ -84,7 +90,24 @@ def _show_plan(made: Plan, layout: Layout) -> None:
             f"  {source.name} ({source.kind}): {len(own):,} inputs, {_size(sum(i.bytes for i in own))}; "
             f"{len(new):,} to extract, {_size(sum(i.bytes for i in new))}"
         )
+    if fresh:
+        _show_forecast(forecast(made, changes, fresh), workers or cores())
     click.echo("nothing was done (--dry-run)")
+
+
+def _show_forecast(found: Forecast, workers: int) -> None:
+    """What is to come, for what is to extract; from the sample alone where that is all."""
+    from pipelines.engine.progress import duration
+    from pipelines.forecast import STAGES
+
+    sample, whole = found.sample, found.whole
+    click.echo(
+        f"  measured on {found.inputs:,} inputs, {_size(sample.bytes)}, in {sum(sample.seconds.values()):.1f} s:"
+    )
+    for stage in STAGES:
+        click.echo(f"    {stage:<8} {found.tasks(stage):>8,} tasks  {duration(whole.seconds[stage] / workers):>8}")
+    click.echo(f"    all in about {duration(found.seconds(workers))} with {workers} workers, on cores of their own")
+    click.echo(f"    disk: about {_size(whole.work)} in .work/, {_size(whole.published)} published")
 
 
 def _size(count: int) -> str:
@@ -97,7 +120,7 @@ def _enter_catalog(opened: OpenedBuild, progress: Console) -> None:
     from registry.catalog import catalog_path, record
 
     try:
-        record(opened.layout.root, opened.manifest, catalog_path())
+        record(opened.layout.shown, opened.manifest, catalog_path())
     except (OSError, sqlite3.Error) as error:
         progress.print(f"the catalog could not be written ({error}); the build is whole", style="yellow", markup=False)
 
@@ -127,7 +150,7 @@ def _show(opened: OpenedBuild, *, changed: bool) -> None:
     _show_failures(list(opened.ledger(fate="failed")), out)
     state = "built" if changed else "is up to date; nothing was done"
     out.print(f"The report: {opened.layout.report}", highlight=False, soft_wrap=True)
-    out.print(f"{opened.layout.root} {state}. What happened to a document: corpus explain {opened.layout.root} ID",
+    out.print(f"{opened.layout.shown} {state}. What happened to a document: corpus explain {opened.layout.shown} ID",
               highlight=False, soft_wrap=True)  # fmt: skip
 
 

@@ -16,12 +16,12 @@ _MOST = 40  # changed settings that are told; the page has all
 
 
 @click.command("diff")
-@click.argument("before", metavar="BUILD_A", type=click.Path(path_type=Path))
-@click.argument("after", metavar="BUILD_B", type=click.Path(path_type=Path))
+@click.argument("before", metavar="BUILD_A")
+@click.argument("after", metavar="BUILD_B")
 @click.option("--html", "page", type=click.Path(path_type=Path), help="Also write it as a page, to this file.")
 @click.option("--lang", "language", type=click.Choice(["en", "ja"]), default="en", show_default=True,
               help="Language of the page.")  # fmt: skip
-def command(before: Path, after: Path, page: Path | None, language: str) -> None:
+def command(before: str, after: str, page: Path | None, language: str) -> None:
     """Tell what changed from one build to another.
 
     Documents that came, went, changed their fate or their text, by source and by what decided; the keys of recipe,

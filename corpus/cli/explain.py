@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 _MOST = 20
 
 
 @click.command("explain")
-@click.argument("build", type=click.Path(path_type=Path))
+@click.argument("build")
 @click.argument("document", metavar="[ID]", default="")
 @click.option("--uri", default="", help="The documents of one input, by its path within the source.")
 @click.option(
     "--text", default="", help="The documents that contain this text, or most of it; white space does not count."
 )
-def command(build: Path, document: str, uri: str, text: str) -> None:
+def command(build: str, document: str, uri: str, text: str) -> None:
     """Tell what happened to one document, and why.
 
     BUILD is the build folder; ID is the document's id, or its first digits.

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 @click.command("export")
-@click.argument("build", type=click.Path(path_type=Path))
+@click.argument("build")
 @click.option("--to", "form", metavar="FORMAT", help="hf, megatron, nanotron, mds, litdata, tokens, llmc, parquet, "
               "jsonl or webdataset.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder of the export.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="An option of the format; may be repeated.")
 @click.option("--check", "only_check", is_flag=True, help="Write nothing; read what is in --out and check it.")
-def command(build: Path, form: str | None, out: Path, settings: tuple[str, ...], only_check: bool) -> None:
+def command(build: str, form: str | None, out: Path, settings: tuple[str, ...], only_check: bool) -> None:
     """Write a build in the layout that another training stack reads.
 
     Running it again goes on where it stopped, or checks every file of an export that is whole.

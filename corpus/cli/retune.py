@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -17,11 +16,11 @@ _MOST = 10
 
 
 @click.command("retune")
-@click.argument("build", type=click.Path(path_type=Path))
+@click.argument("build")
 @click.argument("recipe", metavar="RECIPE|DOMAIN")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="A threshold; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per document whose verdict changes.")
-def command(build: Path, recipe: str, changes: tuple[str, ...], as_json: bool) -> None:
+def command(build: str, recipe: str, changes: tuple[str, ...], as_json: bool) -> None:
     """Tell what other thresholds would change in a build, from its measurements.
 
     BUILD is the build folder, RECIPE what it was built from, such as: corpus retune builds/ja_finance ja_finance --set

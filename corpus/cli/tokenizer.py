@@ -17,14 +17,12 @@ _HELD_BACK = 20  # of so many documents one is not trained on but measured
 
 
 @click.command("tokenizer")
-@click.argument("build", type=click.Path(path_type=Path))
+@click.argument("build")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder of the new tokenizer.")
 @click.option("--model", type=click.Choice(["bpe", "unigram"]), default="bpe", show_default=True, help="Its kind.")
 @click.option("--vocabulary", type=click.IntRange(min=1), default=32_000, show_default=True, help="Ids at most.")
 @click.option("--special", multiple=True, metavar="TOKEN", help="A control token besides <unk>, <s>, </s>, <pad>.")
-def command(
-    build: Path, out: Path, model: Literal["bpe", "unigram"], vocabulary: int, special: tuple[str, ...]
-) -> None:
+def command(build: str, out: Path, model: Literal["bpe", "unigram"], vocabulary: int, special: tuple[str, ...]) -> None:
     """Train a tokenizer on the kept texts of a build.
 
     BPE works on bytes and Unigram falls back to them, so neither loses a character. Of every 20 documents one is held

@@ -16,10 +16,10 @@ _COLUMNS = ("text", "count", "documents", "keyness", "tokens", "words", "unknown
 
 
 @click.command("vocab")
-@click.argument("build", type=click.Path(path_type=Path))
+@click.argument("build")
 @click.option("--most", type=click.IntRange(min=1), default=2000, show_default=True, help="How many terms.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write terms.tsv, terms.txt and terms.csv to this folder.")
-def command(build: Path, most: int, out: Path | None) -> None:
+def command(build: str, most: int, out: Path | None) -> None:
     """List the terms of a build's domain: frequency, keyness, tokens per term.
 
     Terms are frequent in BUILD against general Japanese. terms.txt is a list for a tokenizer's vocabulary, terms.csv

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from corpus.audit.changes import Change, changes
 from registry.errors import CorpusError
+from registry.mirror import fetch
 from registry.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from corpus.opened import OpenedBuild
     from pipelines.pack import Slice
     from pipelines.preflight import Plan
+    from pipelines.stages.extract import Known
     from registry.ledger import Cut
 
 Row = dict[str, Any]
@@ -73,18 +75,19 @@ class Originals:
         return Plan(Path(owner.get("recipe", "recipe.yaml")), Recipe.model_validate(self._opened.manifest.recipe), {})
 
     @cached_property
-    def _groups(self) -> dict[str, list[Slice]]:
-        from pipelines.stages import groups_on_record
+    def _known(self) -> Known:
+        from pipelines.stages.extract import Known
 
-        return groups_on_record(self._opened.layout.stage("extract"))
+        return Known(self._opened.layout.stage("extract"))
 
     def find(self, row: Row) -> Original | None:
         """The text of a document as its extractor gave it, or None where nothing of it is left."""
         from pipelines.inventory import Input
-        from pipelines.stages.extract import key
 
-        item = Input(row["source"], row["uri"], Path(), 0, row["sha256"])
-        for piece in self._groups.get(key(self._plan, item), []):
+        item = Input(row["source"], row["uri"], "", 0, row["sha256"])
+        _, slices = self._known.find(self._plan, item) or ("", [])
+        fetch(Path(piece.path) for piece in slices)
+        for piece in slices:
             text = _part_in(piece, row["part"])
             if text is not None:
                 return Original(text, "intermediates")
@@ -126,8 +129,9 @@ class Originals:
             return None
         source = next((s for s in self._plan.recipe.sources if s.name == row["source"]), None)
         uri, _, member = row["uri"].partition("!/")
-        path = dict(matches(self._plan.folder, source)).get(uri) if source else None
-        if path is None or not path.is_file():
+        places = matches(self._plan.folder, source) if source else iter(())
+        path = next((place.where for place in places if place.uri == uri), None)
+        if not isinstance(path, Path) or not path.is_file():  # a file at a URL is not fetched for this
             return None
         try:
             path = Unpacker(folder).fetch(path, member) if member else path

@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from registry.mirror import fetch, size_of
 from registry.publish import write_json
 
 _DATA = (".yaml", ".txt")
@@ -62,8 +63,11 @@ def write_record(folder: Path, task: str, result: dict[str, Any]) -> None:
 def read_record(folder: Path, task: str) -> dict[str, Any] | None:
     """The result of `task`, or None where it is not done or its outputs are no longer what they were."""
     try:
-        record = json.loads((folder / f"{task}.json").read_bytes())
-        whole = all((folder / name).stat().st_size == size for name, size in record["sizes"].items())
+        path = folder / f"{task}.json"
+        size_of(path)  # a copy that lies here does not count where the storage has none
+        fetch([path])
+        record = json.loads(path.read_bytes())
+        whole = all(size_of(folder / name) == size for name, size in record["sizes"].items())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     result: dict[str, Any] = record["result"]

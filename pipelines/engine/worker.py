@@ -6,6 +6,7 @@ In: messages ``{"id", "function", "spec", "folder"}``. Out: ``{"ready"}`` once, 
 
 from __future__ import annotations
 
+import resource
 import sys
 import traceback
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from pipelines.engine.process import attach, receive, send
 from pipelines.engine.records import write_record
 from registry.errors import CorpusError
+from registry.layout import Layout
+from registry.mirror import fetch, mount, put
 
 if TYPE_CHECKING:
     from pipelines.engine import Json
@@ -27,17 +30,46 @@ def perform(function: str, task: str, spec: Json, folder: str, progress: Progres
     """Run one task and write its record last. `function` takes (spec, target, progress) and returns its result.
 
     `target` is a path in `folder` that begins with the task's id: whatever the task publishes has a name of its own.
+    ``spec["memory"]`` bounds what the process may allocate. Where ``spec["storage"]`` says that `folder` copies a place
+    on object storage, files that the spec names are fetched first, and the outputs are put there before the record is.
     """
+    _limit_memory(spec.get("memory", 0))
+    place = Path(folder)
+    if storage := spec.get("storage"):
+        root = Path(storage["root"])
+        mount(root, storage["url"])
+        fetch(_named(spec, f"{root}/", f"{Layout(root).logs}/"))
     module, _, name = function.partition(":")
-    result: Json = getattr(import_module(module), name)(spec, Path(folder) / task, progress)
-    write_record(Path(folder), task, result)
+    result: Json = getattr(import_module(module), name)(spec, place / task, progress)
+    put([place / output for output in result.get("outputs", [])])
+    write_record(place, task, result)
+    put([place / f"{task}.json"])
     return result
+
+
+def _named(value: Any, below: str, but: str) -> set[Path]:
+    """The files below a folder that plain data names."""
+    if isinstance(value, str):
+        return {Path(value)} if value.startswith(below) and not value.startswith(but) else set()
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return {path for one in inner for path in _named(one, below, but)}
+
+
+def _limit_memory(limit: int) -> None:
+    """Bound the private memory of this process (RLIMIT_DATA: mapped files do not count); 0 for no bound.
+
+    The hard limit stays, so that a parser's process may have the limit that it is given.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit or hard, hard))
 
 
 def describe(error: BaseException) -> str:
     """An exception in one line for the user; the traceback goes to the worker's log."""
     if isinstance(error, CorpusError):
         return str(error)
+    if isinstance(error, MemoryError):
+        return "it needs more memory than engine.memory in the recipe allows; raise it, or lower the number of workers"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     return f"{type(error).__name__}: {error}"

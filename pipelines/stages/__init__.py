@@ -12,15 +12,16 @@ input's bytes, the options and the code, so a changed option, file or line of co
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.engine import Engine, Json, Task
 from pipelines.engine.progress import shown
-from pipelines.engine.records import read_record
+from pipelines.engine.records import fingerprint, read_record
 from pipelines.pack import Slice
 from registry.errors import StageError
+from registry.mirror import drop, mirror_of, names_in, pull
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 Progress = Callable[[int], None]
 
 _SMALL_TASK = 256 << 10  # bytes: below this a task costs more to hand out than to do
-_LARGE_TASK = 64 << 20  # bytes: a failed task should not lose more work than this
 _SPREAD = 64  # tasks wanted of a corpus that is large enough for it
 
 
@@ -57,7 +57,8 @@ class Run:
             StageError: some could not be done. The others are done and stay.
         """
         folder = self.layout.stage(stage)
-        missing = [task for task in tasks if read_record(folder, task.id) is None]
+        pull(folder, ".json")
+        missing = [self._equipped(task) for task in tasks if read_record(folder, task.id) is None]
         if missing:
             options = self.plan.recipe.engine
             with shown(self.console, stage, len(missing), sum(t.weight for t in missing), unit) as on_event:
@@ -70,7 +71,16 @@ class Run:
                     f"{stage}: {len(bad)} of {len(tasks)} tasks could not be done: {bad[0].error}\n"
                     f"What was done is kept; mend the cause and run the same command again. Logs: {self.layout.logs}"
                 )
+            pull(folder, ".json")
         return [self._result(folder, task) for task in tasks]
+
+    def _equipped(self, task: Task) -> Task:
+        """A task with what every worker has to know: where the build is kept, and how much memory it may take."""
+        mirror = mirror_of(self.layout.root)
+        around: Json = {"memory": self.plan.recipe.engine.bytes}
+        if mirror is not None:
+            around["storage"] = {"root": str(mirror.root), "url": mirror.storage.url}
+        return replace(task, spec={**task.spec, **around})
 
     def _result(self, folder: Path, task: Task) -> Json:
         result = read_record(folder, task.id)
@@ -82,20 +92,32 @@ class Run:
 def groups_on_record(folder: Path) -> dict[str, list[Slice]]:
     """Slices by key, of every finished task whose outputs are still whole."""
     known: dict[str, list[Slice]] = {}
-    for path in sorted(folder.glob("*.json")):
-        result = read_record(folder, path.stem)
-        if result is not None:
-            pack = str(folder / result["outputs"][0])
-            for key, slices in result["groups"]:
-                known[key] = [Slice(pack, *numbers) for numbers in slices]
+    for result in results_on_record(folder):
+        pack = str(folder / result["outputs"][0])
+        for key, slices in result["groups"]:
+            known[key] = [Slice(pack, *numbers) for numbers in slices]
     return known
 
 
-def batches(items: Iterable[tuple[Any, int]]) -> Iterator[list[tuple[Any, int]]]:
+def results_on_record(folder: Path) -> Iterator[Json]:
+    """The result of every finished task whose outputs are still whole."""
+    pull(folder, ".json")
+    for path in names_in(folder):
+        result = read_record(folder, path.stem) if path.suffix == ".json" else None
+        if result is not None:
+            yield result
+
+
+def task_bytes(total: int, largest: int) -> int:
+    """How large tasks of `total` bytes are: a power of two, so that a file more or less seldom changes it."""
+    wanted = max(total // _SPREAD, _SMALL_TASK)
+    return min(1 << (wanted.bit_length() - 1), largest)
+
+
+def batches(items: Iterable[tuple[Any, int]], largest: int) -> Iterator[list[tuple[Any, int]]]:
     """Cut (item, bytes) pairs into runs of about equal size; the cut depends on nothing but the pairs."""
     pairs = list(items)
-    total = sum(size for _, size in pairs)
-    target = min(max(total // _SPREAD, _SMALL_TASK), _LARGE_TASK)
+    target = task_bytes(sum(size for _, size in pairs), largest)
     batch: list[tuple[Any, int]] = []
     filled = 0
     for item, size in pairs:
@@ -108,6 +130,28 @@ def batches(items: Iterable[tuple[Any, int]]) -> Iterator[list[tuple[Any, int]]]
         yield batch
 
 
+def lasting_batches(items: Iterable[tuple[Any, int]], largest: int) -> Iterator[list[tuple[Any, int]]]:
+    """As `batches`, cut so that an item more or less changes its own run and seldom more than the next.
+
+    An item begins with its key. A run ends before the smallest hash of a key among the places where it would have
+    between half and all of the wanted size (content-defined chunking); after a change the cuts soon fall as before.
+    """
+    pairs = list(items)
+    target = task_bytes(sum(size for _, size in pairs), largest)
+    first = 0
+    while first < len(pairs):
+        filled, place, places = 0, first, []
+        while place < len(pairs) and (filled + pairs[place][1] <= target or place == first):
+            if place > first and filled >= target // 2:
+                places.append(place)
+            filled += pairs[place][1]
+            place += 1
+        if place < len(pairs):
+            place = min([*places, place], key=lambda at: fingerprint(pairs[at][0][0]))
+        yield pairs[first:place]
+        first = place
+
+
 def slice_spec(piece: Slice) -> Json:
     """A slice as plain data."""
     return asdict(piece)
@@ -116,6 +160,4 @@ def slice_spec(piece: Slice) -> Json:
 def sweep(folder: Path, keep: Iterable[str]) -> None:
     """Delete the outputs and records of `folder` that no longer serve: all but the packs (or task ids) in `keep`."""
     names = {Path(name).name.partition(".")[0] for name in keep}
-    for path in sorted(folder.glob("*")):
-        if path.name.partition(".")[0] not in names:
-            path.unlink(missing_ok=True)
+    drop(path for path in names_in(folder) if path.name.partition(".")[0] not in names)

@@ -1,7 +1,9 @@
 """Stage 2: inputs -> packs of documents.
 
-A group of rows is what one input's bytes gave, under a key made of these bytes, the extractor's options and code, and
-what the source says of the kind of text. The same file under another name, or in a later build, is not read again.
+A group of rows is what one input's bytes gave, under a key made of these bytes, the options of its format's extractor,
+the code, and what the source says of the kind of text. The same file under another name, or in a later build, is not
+read again; nor is a page when an option of the PDF extractor changes. Which format an input is of is known once it has
+been read: a record tells it, and an input that no record speaks of is read anyway.
 """
 
 from __future__ import annotations
@@ -22,14 +24,17 @@ from pipelines.inventory import Input
 from pipelines.pack import PackWriter, Slice, plain, write_pack
 from pipelines.policy import REFUSED, forbids, reserved
 from pipelines.preflight import plan_once
-from pipelines.stages import Progress, Run, batches, groups_on_record, sweep
-from registry.errors import InputError
+from pipelines.stages import Progress, Run, batches, results_on_record, sweep
+from registry.errors import InputError, StageError
+from registry.names import extractor
+from registry.storage import fetch_file, is_url
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipelines.preflight import Plan
     from registry.layout import Layout
+    from registry.recipe import Source
 
 CODE = (
     "pipelines.extract", "pipelines.blocks", "pipelines.policy", "pipelines.stages.extract",
@@ -51,44 +56,101 @@ def schema() -> pa.Schema:
     return pa.schema([pa.field(name, pa.large_string() if name == "text" else pa.string()) for name in texts] + maps)
 
 
-def key(plan: Plan, item: Input) -> str:
-    """Names what extracting `item` gives."""
-    source = next(s for s in plan.recipe.sources if s.name == item.source)
-    records = [source.text, source.title, source.date, source.id]
+def bytes_key(plan: Plan, item: Input) -> str:
+    """Names what extracting `item` depends on, but for the options of its format."""
+    source = _source(plan, item.source)
     where = item.uri if item.error else Path(item.uri).suffix
     limits = plan.recipe.extract.limits.model_dump()
     policy = plan.recipe.policy
     allowed = [forbids(policy, source), policy.reservations]
-    return fingerprint(
-        item.sha256, where, allowed, source.kind, records, plan.recipe.extract.formats, limits, code_version(*CODE)
-    )
+    return fingerprint(item.sha256, where, allowed, source.kind, limits, code_version(*CODE))
+
+
+def key(plan: Plan, item: Input, format: str) -> str:  # noqa: A002
+    """Names what extracting `item`, which is of `format`, gives; "" where no extractor read it."""
+    return _key(plan, bytes_key(plan, item), format, item.source)
+
+
+def _key(plan: Plan, of_bytes: str, format: str, source: str) -> str:  # noqa: A002
+    return fingerprint(of_bytes, format, plan.options(format, _source(plan, source)) if format else {})
+
+
+def attempt_key(plan: Plan, item: Input) -> str:
+    """Names the reading of an input whose format is not known: the options of all formats count."""
+    options = [plan.options(name, _source(plan, item.source)) for name in sorted(extractor)]
+    return fingerprint(bytes_key(plan, item), options)
+
+
+def _source(plan: Plan, name: str) -> Source:
+    return next(source for source in plan.recipe.sources if source.name == name)
+
+
+class Known:
+    """What was extracted so far: the packs on record in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._formats: dict[str, str] = {}
+        self._slices: dict[str, list[Slice]] = {}
+        for result in results_on_record(folder):
+            pack = str(folder / result["outputs"][0])
+            self._formats.update(result["formats"])
+            self._slices.update(
+                {key: [Slice(pack, *numbers) for numbers in slices] for key, slices in result["groups"]}
+            )
+
+    def find(self, plan: Plan, item: Input) -> tuple[str, list[Slice]] | None:
+        """The key and the slices of what `item` gave with the options of `plan`."""
+        format = self._formats.get(bytes_key(plan, item))  # noqa: A001
+        if format is None:
+            return None
+        name = key(plan, item, format)
+        return (name, self._slices[name]) if name in self._slices else None
 
 
 def extract(run: Run, inputs: list[Input]) -> list[tuple[Input, str, list[Slice]]]:
     """Every input with the key and the slices of its documents, in the order of the inventory."""
-    folder = run.layout.stage("extract")
-    keyed = [(item, key(run.plan, item)) for item in inputs]
-    known = groups_on_record(folder)
-    fresh = {k: item for item, k in reversed(keyed) if k not in known}
-    missing = [((item, k), item.bytes) for item, k in keyed if fresh.get(k) is item]
-    run.perform("extract", f"{__name__}:task", [_task(run, batch, folder) for batch in batches(missing)], "bytes")
-    known = groups_on_record(folder)
-    found = [(item, k, known[k]) for item, k in keyed]
+    folder, plan = run.layout.stage("extract"), run.plan
+    known = Known(folder)
+    unread = [(item, attempt_key(plan, item)) for item in inputs if known.find(plan, item) is None]
+    first = {k: item for item, k in reversed(unread)}  # the same bytes under several names are read once
+    missing = [((item, k), item.bytes) for item, k in unread if first[k] is item]
+    if missing:
+        run.perform(
+            "extract",
+            f"{__name__}:task",
+            [_task(run, batch, folder) for batch in batches(missing, run.plan.recipe.engine.task_bytes)],
+            "bytes",
+        )
+        known = Known(folder)
+    found = [(item, *_certain(known.find(plan, item), item)) for item in inputs]
     sweep(folder, (piece.path for _, _, slices in found for piece in slices))
+    return found
+
+
+def _certain(found: tuple[str, list[Slice]] | None, item: Input) -> tuple[str, list[Slice]]:
+    if found is None:
+        raise StageError(f"{item.source}/{item.uri}: what was extracted of it has vanished; run the same command again")
     return found
 
 
 def missing(plan: Plan, layout: Layout, inputs: list[Input]) -> list[Input]:
     """The inputs whose documents are not on record yet."""
-    known = groups_on_record(layout.stage("extract"))
-    return [item for item in inputs if key(plan, item) not in known]
+    known = Known(layout.stage("extract"))
+    return [item for item in inputs if known.find(plan, item) is None]
 
 
 def _task(run: Run, batch: list[tuple[Any, int]], folder: Path) -> Task:
+    spec = {**run.recipe_spec, **reading(run.plan, [item for (item, _), _ in batch], run.layout.logs / "parsers.log")}
+    name = fingerprint([k for (_, k), _ in batch])
+    return Task(name, spec, str(folder), max(1, sum(size for _, size in batch)))
+
+
+def reading(plan: Plan, inputs: list[Input], log: Path) -> Json:
+    """What a task has to know of the inputs that it reads."""
     items = [
         {
-            "key": k,
-            "path": str(item.path.resolve()),
+            "key": bytes_key(plan, item),
+            "path": item.place,
             "uri": item.uri,
             "source": item.source,
             "sha256": item.sha256,
@@ -96,10 +158,9 @@ def _task(run: Run, batch: list[tuple[Any, int]], folder: Path) -> Task:
             "member": item.member,
             "error": item.error,
         }
-        for (item, k), _ in batch
+        for item in inputs
     ]
-    spec = {**run.recipe_spec, "inputs": items, "log": str(run.layout.logs / "parsers.log")}
-    return Task(fingerprint([item["key"] for item in items]), spec, str(folder), max(1, sum(size for _, size in batch)))
+    return {"inputs": items, "log": str(log)}
 
 
 def task(spec: Json, target: Path, progress: Progress) -> Json:
@@ -107,18 +168,52 @@ def task(spec: Json, target: Path, progress: Progress) -> Json:
     plan = plan_once(spec["recipe"], tuple(spec["changes"]))
     limits = plan.recipe.extract.limits
     output = target.with_suffix(".arrow")
+    formats: list[list[str]] = []
     groups: list[Json | list[Any]] = []
     with (
         TemporaryDirectory() as scratch,
         Sandbox(Path(spec["log"]), seconds=limits.seconds, memory=limits.bytes) as sandbox,
         write_pack(output, schema()) as pack,
     ):
-        unpacker = Unpacker(Path(scratch))
+        nearby = _Nearby(Path(scratch))
         for item in spec["inputs"]:
-            rows = _rows(plan, sandbox, item, unpacker)
-            groups.append([item["key"], _add(rows, pack)])
+            format, rows = _read(plan, sandbox, item, nearby)  # noqa: A001
+            formats.append([item["key"], format])
+            groups.append([_key(plan, item["key"], format, item["source"]), _add(rows, pack)])
             progress(item["bytes"])
-    return {"outputs": [output.name], "groups": groups}
+    return {"outputs": [output.name], "formats": formats, "groups": groups}
+
+
+class _Nearby:
+    """The bytes of inputs as files on this machine: where they lie, fetched from a storage, or out of an archive."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "fetched"
+        self._unpacker = Unpacker(folder)
+        self._last: tuple[str, Path] = ("", folder)
+
+    def find(self, item: Json) -> Path:
+        """Where the bytes of an input lie.
+
+        Raises:
+            InputError: the reason that the inventory found, or what is wrong with the file or the archive now.
+        """
+        reason, _, detail = item["error"].partition(": ")
+        if detail:
+            raise InputError(reason, detail)
+        path = self._fetched(item["path"])
+        return self._unpacker.fetch(path, item["member"]) if item["member"] else path
+
+    def _fetched(self, place: str) -> Path:
+        if not is_url(place):
+            return Path(place)
+        if self._last[0] != place:
+            self._last[1].unlink(missing_ok=True) if self._last[0] else None
+            try:
+                self._last = place, fetch_file(place, self._folder)
+            except FileNotFoundError:
+                raise InputError("changed", "the file went away while the build ran; build again") from None
+        return self._last[1]
 
 
 def _add(rows: Iterator[dict[str, Any]], pack: PackWriter) -> list[list[int]]:
@@ -133,48 +228,40 @@ def _add(rows: Iterator[dict[str, Any]], pack: PackWriter) -> list[list[int]]:
     return slices
 
 
-def _rows(plan: Plan, sandbox: Sandbox, item: Json, unpacker: Unpacker) -> Iterator[dict[str, Any]]:
-    """Rows of one input: at least one, whatever happens."""
-    media_type = ""
-    parts: set[str] = set()
-    policy = plan.recipe.policy
-    source = next(s for s in plan.recipe.sources if s.name == item["source"])
+def _read(plan: Plan, sandbox: Sandbox, item: Json, nearby: _Nearby) -> tuple[str, Iterator[dict[str, Any]]]:
+    """The format of one input, "" where it was not read, and its rows: at least one, whatever happens."""
+    policy, source = plan.recipe.policy, _source(plan, item["source"])
     if rule := forbids(policy, source):
-        yield _row(Failure(REFUSED, rule), media_type)
-        return
+        return "", iter([_row(Failure(REFUSED, rule), "")])
     try:
-        path = _local(item, unpacker)
+        path = nearby.find(item)
         sniffed = _sniff_unchanged(path, item["sha256"])
-        media_type = sniffed.media_type
-        if rule := reserved(policy, path, media_type):
-            yield _row(Failure(REFUSED, rule), media_type)
-            return
-        raw = Raw(path, item["uri"], source.kind, media_type)
-        for found in sandbox.extract(raw, sniffed.format, plan.options(sniffed.format, source)):
-            if found.part in parts:
-                found = Failure("repeated_part", f"a second {found.part!r}", f"{found.part}#{len(parts)}")  # noqa: PLW2901
-            parts.add(found.part)
-            yield _row(found, media_type)
-        if not parts:
-            yield _row(Failure("empty", "no document in it"), media_type)
+        if rule := reserved(policy, path, sniffed.media_type):
+            return sniffed.format, iter([_row(Failure(REFUSED, rule), sniffed.media_type)])
     except InputError as error:
-        part = f"after {len(parts)}" if parts else ""
-        yield _row(Failure(error.reason, error.detail, part), media_type)
+        return "", iter([_row(Failure(error.reason, error.detail), "")])
     except OSError as error:
-        yield _row(Failure("unreadable", error.strerror or type(error).__name__), media_type)
+        return "", iter([_row(Failure("unreadable", error.strerror or type(error).__name__), "")])
+    raw = Raw(path, item["uri"], source.kind, sniffed.media_type)
+    found = sandbox.extract(raw, sniffed.format, plan.options(sniffed.format, source))
+    return sniffed.format, (_row(one, sniffed.media_type) for one in _whole(found))
 
 
-def _local(item: Json, unpacker: Unpacker) -> Path:
-    """Where the bytes of an input lie; a member of an archive is unpacked first.
-
-    Raises:
-        InputError: the reason that the inventory found, or what is wrong with the archive now.
-    """
-    reason, _, detail = item["error"].partition(": ")
-    if detail:
-        raise InputError(reason, detail)
-    path = Path(item["path"])
-    return unpacker.fetch(path, item["member"]) if item["member"] else path
+def _whole(found: Iterator[Part | Failure]) -> Iterator[Part | Failure]:
+    """What an extractor gives, no part twice, and at its end what went wrong, or that there was nothing."""
+    parts: set[str] = set()
+    try:
+        for one in found:
+            if one.part in parts:
+                one = Failure("repeated_part", f"a second {one.part!r}", f"{one.part}#{len(parts)}")  # noqa: PLW2901
+            parts.add(one.part)
+            yield one
+        if not parts:
+            yield Failure("empty", "no document in it")
+    except InputError as error:
+        yield Failure(error.reason, error.detail, f"after {len(parts)}" if parts else "")
+    except OSError as error:
+        yield Failure("unreadable", error.strerror or type(error).__name__)
 
 
 def _sniff_unchanged(path: Path, sha256: str) -> Any:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from pipelines.engine import Json, Task
 from pipelines.engine.records import code_version, fingerprint
 from pipelines.pack import Slice, read_slices
-from pipelines.stages import Progress, Run, batches, slice_spec
+from pipelines.stages import Progress, Run, lasting_batches, slice_spec
 from pipelines.stages.refine import Unit
 
 if TYPE_CHECKING:
     from pipelines.dedup.index import Sketched
+    from pipelines.preflight import Plan
 
 CODE = (
     "pipelines.dedup.index", "pipelines.dedup.kernel", "pipelines.dedup.survivors", "pipelines.stages.index",
@@ -24,19 +25,24 @@ _COLUMNS = ("id", "source", "fate", "chars", "measurements", "content", "form", 
 
 def index(run: Run, refined: list[tuple[Unit, Slice]]) -> list[Json]:
     """The indexes: path, rows, bytes and digest of each."""
-    folder, near = run.layout.stage("dedup"), run.plan.recipe.dedup.near
-    bands = [0, 0] if near == "off" else [near.bands, near.rows]
-    priority = {source.name: source.priority for source in run.plan.recipe.sources}
-    options = fingerprint(bands, priority, code_version(*CODE))
+    folder = run.layout.stage("dedup")
+    chosen = options(run.plan)
+    key = fingerprint(chosen["bands"], chosen["priority"], code_version(*CODE))
     pieces = [((unit.key, piece), 3 * piece.size + 64 * piece.rows) for unit, piece in refined]
     tasks = []
-    for batch in batches(pieces):
+    for batch in lasting_batches(pieces, run.plan.recipe.engine.task_bytes):
         slices = [slice_spec(piece) for (_, piece), _ in batch]
-        spec = {"slices": slices, "bands": bands, "priority": priority}
-        name = fingerprint("index", options, [key for (key, _), _ in batch])
-        tasks.append(Task(name, spec, str(folder), sum(piece["rows"] for piece in slices)))
+        name = fingerprint("index", key, [own for (own, _), _ in batch])
+        tasks.append(Task(name, {"slices": slices, **chosen}, str(folder), sum(piece["rows"] for piece in slices)))
     results = run.perform("dedup", f"{__name__}:task", tasks, "documents")
     return [result["index"] for result in results]
+
+
+def options(plan: Plan) -> Json:
+    """What an index depends on besides its rows."""
+    near = plan.recipe.dedup.near
+    bands = [0, 0] if near == "off" else [near.bands, near.rows]
+    return {"bands": bands, "priority": {source.name: source.priority for source in plan.recipe.sources}}
 
 
 def task(spec: Json, target: Path, progress: Progress) -> Json:

@@ -111,7 +111,10 @@ def refine(run: Run, extracted: list[tuple[Input, str, list[Slice]]]) -> list[tu
     known = groups_on_record(folder)
     missing = [(unit, max(1, 3 * unit.piece.size)) for unit in units if unit.key not in known]
     run.perform(
-        "refine", f"{__name__}:task", [_task(run, batch, folder) for batch in batches(missing)], "bytes of text"
+        "refine",
+        f"{__name__}:task",
+        [_task(run, batch, folder) for batch in batches(missing, run.plan.recipe.engine.task_bytes)],
+        "bytes of text",
     )
     known = groups_on_record(folder)
     found = [(unit, known[unit.key][0]) for unit in units]
@@ -120,18 +123,16 @@ def refine(run: Run, extracted: list[tuple[Input, str, list[Slice]]]) -> list[tu
 
 
 def _task(run: Run, batch: list[tuple[Any, int]], folder: Path) -> Task:
-    units = [
-        {
-            "key": u.key,
-            "source": u.item.source,
-            "uri": u.item.uri,
-            "sha256": u.item.sha256,
-            "slice": slice_spec(u.piece),
-        }
-        for u, _ in batch
-    ]
+    units = [unit_spec(unit) for unit, _ in batch]
     spec = {**run.recipe_spec, "units": units}
     return Task(fingerprint([unit["key"] for unit in units]), spec, str(folder), sum(size for _, size in batch))
+
+
+def unit_spec(unit: Unit) -> Json:
+    """A unit as plain data."""
+    item = unit.item
+    told = {"key": unit.key, "source": item.source, "uri": item.uri, "sha256": item.sha256}
+    return {**told, "slice": slice_spec(unit.piece)}
 
 
 def task(spec: Json, target: Path, progress: Progress) -> Json:

@@ -2,7 +2,8 @@
 
 In: the refined rows in the order of the inventory, and the files of duplicates and repeated paragraphs. Out, per task:
 one part of documents/, ledger/ and rejects/, and one shard per split. Tasks are cut by rows in that fixed order, so
-names and bytes depend on the corpus alone. A document goes to the validation split by a hash of its id, whatever else
+names and bytes depend on the corpus alone; where a file more changes no fate, the parts that it is not in stay. A
+document goes to the validation split by a hash of its id, whatever else
 is in the corpus.
 """
 
@@ -20,11 +21,12 @@ from pipelines.engine import Json, Task
 from pipelines.engine.records import code_version, fingerprint
 from pipelines.pack import Slice, read_slices
 from pipelines.preflight import plan_once
-from pipelines.stages import Progress, Run, batches, slice_spec, sweep
+from pipelines.stages import Progress, Run, lasting_batches, slice_spec, sweep
 from pipelines.stages.refine import Unit
 from pipelines.stages.reports import complete, read_reports
 from registry.errors import StageError
 from registry.ledger import as_pairs, ledger_schema, text_schema
+from registry.mirror import fetch
 from registry.publish import digest, replacing
 
 if TYPE_CHECKING:
@@ -56,24 +58,30 @@ def write(run: Run, refined: list[tuple[Unit, Slice]], deduped: list[Path], *, f
     """
     folder = run.layout.stage("write")
     options = [run.plan.recipe.tokenize.model_dump(), tokenizer(run.plan).key, fast]
-    options += [code_version(*CODE), *(path.stem for path in deduped)]
+    fetch([*deduped, *dict.fromkeys(Path(piece.path) for _, piece in refined)])
+    options += [code_version(*CODE), *map(digest, deduped)]
     known, named = read_reports([piece for _, piece in refined])
     pieces = [
         ((unit.key, piece, names), 3 * piece.size + 64 * piece.rows)
         for (unit, piece), names in zip(refined, named, strict=True)
     ]
     tasks = []
-    for number, batch in enumerate(batches(pieces)):
+    for batch in lasting_batches(pieces, run.plan.recipe.engine.task_bytes):
         reports = {name: known[name] for (_, _, names), _ in batch for name in names if name in known}
-        name = fingerprint(options, number, [key for (key, _, _), _ in batch], reports)
+        name = fingerprint(options, [key for (key, _, _), _ in batch], reports)
         slices = [slice_spec(piece) for (_, piece, _), _ in batch]
-        files = [str(path) for path in deduped]
-        inputs = {"number": number, "slices": slices, "deduped": files, "reports": reports}
+        inputs = {"slices": slices, "deduped": [str(path) for path in deduped], "reports": reports}
         spec = {**run.recipe_spec, **inputs, "fast": fast}
         tasks.append(Task(name, spec, str(folder), sum(piece["rows"] for piece in slices)))
     results = run.perform("write", f"{__name__}:task", tasks, "documents")
     sweep(folder, [task.id for task in tasks])
-    return results
+    return [_numbered(result, number) for number, result in enumerate(results)]
+
+
+def _numbered(result: Json, number: int) -> Json:
+    """A result whose files have the names that they are published under."""
+    named = {name: f"{name}/{number:05d}{Path(file['path']).suffix}" for name, file in result["files"].items()}
+    return {**result, **{key: {named[name]: told for name, told in result[key].items()} for key in ("files", "shards")}}
 
 
 def tokenizer(plan: Plan, *, fast: bool = False) -> LanguageTokenizer:
@@ -99,9 +107,8 @@ def _load_fast(path: Path) -> LanguageTokenizer:
 def task(spec: Json, target: Path, progress: Progress) -> Json:
     """Write one part of everything."""
     plan = plan_once(spec["recipe"], tuple(spec["changes"]))
-    number = f"{spec['number']:05d}"
     with ExitStack() as stack:
-        part = _Part(plan, stack, target, number, tokenizer(plan, fast=spec["fast"]))
+        part = _Part(plan, stack, target, tokenizer(plan, fast=spec["fast"]))
         slices = [Slice(**piece) for piece in spec["slices"]]
         duplicates, repeated = _findings(slices, *spec["deduped"])
         for rows in _rows(slices):
@@ -163,11 +170,10 @@ def _settle(row: Json, duplicates: dict[str, Json], repeated: dict[str, list[Jso
 class _Part:
     """The files of one task while they are written; those that stay empty are not made."""
 
-    def __init__(self, plan: Plan, stack: ExitStack, target: Path, number: str, lm: LanguageTokenizer) -> None:
+    def __init__(self, plan: Plan, stack: ExitStack, target: Path, lm: LanguageTokenizer) -> None:
         self.plan = plan
         self.stack = stack
         self.target = target
-        self.number = number
         self.tokenizer = lm
         self.paths: dict[str, Path] = {}
         self.writers: dict[str, Any] = {}
@@ -226,9 +232,9 @@ class _Part:
         self.writers[folder].write_table(pa.Table.from_pylist(plain_rows, schema))
 
     def _path(self, folder: str, suffix: str) -> Path:
-        """`<task>.<folder with dots>.<suffix>` here; published as `<folder>/<number>.<suffix>`."""
+        """`<task>.<folder with dots>.<suffix>`; published as `<folder>/<number of the task>.<suffix>`."""
         path = self.target.with_name(f"{self.target.name}.{folder.replace('/', '.')}.{suffix}")
-        self.paths[f"{folder}/{self.number}.{suffix}"] = path
+        self.paths[folder] = path
         return path
 
     def result(self) -> Json:
@@ -239,9 +245,7 @@ class _Part:
                 name: {"path": path.name, "bytes": path.stat().st_size, "sha256": digest(path)}
                 for name, path in sorted(self.paths.items())
             },
-            "shards": {
-                f"shards/{split}/{self.number}.arrow": dict(count) for split, count in self.shards.items() if count
-            },
+            "shards": {f"shards/{split}": dict(count) for split, count in self.shards.items() if count},
             "fates": [[source, fate, count] for (source, fate), count in sorted(self.fates.items())],
             "tokens": [[source, split, count] for (source, split), count in sorted(self.tokens.items())],
         }

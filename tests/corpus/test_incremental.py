@@ -1,0 +1,81 @@
+"""A build that is there already: what changed is done again, nothing else, and the bytes are those of a fresh build."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from commandline import SAMPLE, TOKENIZER, contents, corpus
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> tuple[Path, Path]:
+    """A page, a PDF's worth of laws and some records, built in small tasks."""
+    domain = tmp_path / "domain"
+    (domain / "files").mkdir(parents=True)
+    shutil.copy(sorted((SAMPLE / "news").glob("*.html"))[0], domain / "files")
+    for path in sorted((SAMPLE / "laws").rglob("*.txt"))[:6]:
+        shutil.copy(path, domain / "files" / f"{path.parent.name}-{path.name}")
+    (domain / "recipe.yaml").write_text(
+        "name: own\nsources: [{name: files, path: files, kind: law, licence: x}]\n"
+        f"tokenize: {{tokenizer: {TOKENIZER}}}\nengine: {{task: 16KB}}\n"
+    )
+    assert corpus("build", domain, "--out", tmp_path / "out").returncode == 0
+    return domain, tmp_path / "out"
+
+
+def told(said: str, stage: str) -> str:
+    """What a stage said that it has to do, the first time."""
+    return next((line for line in said.splitlines() if line.startswith(f"{stage}:")), "")
+
+
+def test_an_option_of_one_format_extracts_its_files_alone(own: tuple[Path, Path], tmp_path: Path) -> None:
+    domain, out = own
+    page = next((domain / "files").glob("*.html"))
+    done = corpus("build", domain, "--out", out, "--set", "extract.pdf.ruby=keep")
+    assert told(done.stderr, "extract") == "", "there is no PDF"
+    done = corpus("build", domain, "--out", out, "--set", "extract.html.ruby=keep")
+    assert told(done.stderr, "extract") == f"extract: 1 task, {page.stat().st_size:,} bytes"
+    corpus("build", domain, "--out", tmp_path / "fresh", "--set", "extract.html.ruby=keep")
+    assert contents(out) == contents(tmp_path / "fresh")
+
+
+def test_a_file_more_writes_the_parts_again_that_it_is_in(own: tuple[Path, Path], tmp_path: Path) -> None:
+    domain, out = own
+    parts = len(list((out / "ledger").iterdir()))
+    assert parts > 2
+    (domain / "files" / "zz.txt").write_text(
+        "株式会社の財務諸表は、毎期の決算にあたって作成される。" * 9, encoding="utf-8"
+    )
+    done = corpus("build", domain, "--out", out)
+    assert told(done.stderr, "write").startswith("write: 1 task")
+    corpus("build", domain, "--out", tmp_path / "fresh")
+    assert contents(out) == contents(tmp_path / "fresh")
+
+
+def test_a_worker_keeps_to_its_memory_and_says_what_to_change(own: tuple[Path, Path], tmp_path: Path) -> None:
+    domain, out = own
+    before = contents(out)
+    done = corpus("build", domain, "--out", tmp_path / "small", "--set", "engine.memory=150MB")
+    assert done.returncode == 1
+    assert "it needs more memory than engine.memory in the recipe allows" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert corpus("build", domain, "--out", tmp_path / "small", "--resume").returncode == 0
+    assert contents(tmp_path / "small") == before
+
+
+def test_a_dry_run_tells_tasks_time_and_disk_from_a_sample(own: tuple[Path, Path], tmp_path: Path) -> None:
+    domain, out = own
+    told_ = corpus("build", domain, "--out", tmp_path / "planned", "--dry-run", "--workers", 2).stdout
+    size = int(sum(path.stat().st_size for path in (domain / "files").iterdir()))
+    assert f"7 inputs, {size / 1e6:,.1f} MB; 7 to extract" in told_
+    assert "measured on " in told_
+    lines = {line.split()[0]: line.split() for line in told_.splitlines() if " tasks " in line}
+    assert set(lines) == {"extract", "refine", "dedup", "write"}
+    assert int(lines["write"][1]) >= len(list((out / "ledger").iterdir())) // 2
+    assert "disk: about " in told_
+    assert not (tmp_path / "planned").exists()
+    again = corpus("build", domain, "--out", out, "--dry-run").stdout
+    assert "0 to extract" in again
+    assert "measured on" not in again
