@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from registry.configuration import Section, load
+from registry.errors import RecipeError
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
 _UNITS = {"KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
@@ -201,13 +202,50 @@ class Tokenize(Section):
     )
 
 
+class RayOptions(Section):
+    """How tasks are run by `--engine ray`."""
+
+    address: str = Field("", description="HOST:PORT of a cluster's head; without it, a cluster on this machine.")
+    memory: str = Field(
+        "", pattern=r"^(\d+(KB|MB|GB))?$", description="Memory that Ray sets aside for a task when it places it."
+    )
+
+    @property
+    def bytes(self) -> int:
+        """The memory in bytes; 0 for none asked for."""
+        return int(self.memory[:-2]) * _UNITS[self.memory[-2:]] if self.memory else 0
+
+
+_Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:,@+-]*$", max_length=200)]
+
+
+class SlurmOptions(Section):
+    """How tasks are run by `--engine slurm`."""
+
+    partition: _Word = Field("", description="Partition of the jobs; without it, the cluster's default.")
+    account: _Word = Field("", description="Account that they are charged to.")
+    qos: _Word = Field("", description="Quality of service.")
+    time: _Word = Field("", description="Time limit of a job, such as `02:00:00`; it covers all its tasks.")
+    memory: str = Field("", pattern=r"^(\d+(MB|GB))?$", description="Memory of a job; all its workers share it.")
+    cpus: int = Field(1, ge=1, le=1024, description="CPUs of a job, and workers in it.")
+    array: int = Field(
+        1000, ge=1, le=1_000_000, description="Jobs of an array at most; each does its share of a stage's tasks."
+    )
+    python: str = Field("", description="Python on the nodes; without it, the path of the one that runs the build.")
+    setup: list[str] = Field(
+        [], description="Shell commands before a job begins, such as `module load python`; only in an engine.yaml."
+    )
+
+
 class EngineOptions(Section):
-    """How tasks are run."""
+    """How tasks are run. An `engine.yaml` beside the recipe has the same keys and goes before the recipe."""
 
     retries: int = Field(
         2, ge=0, le=10, description="How often a task is tried again after its process died or was late."
     )
     timeout: float = Field(3600.0, gt=0, description="Seconds that one task may take.")
+    ray: RayOptions = Field(RayOptions(), description="What only Ray is told.")
+    slurm: SlurmOptions = Field(SlurmOptions(), description="What only Slurm is told.")
 
 
 class Recipe(Section):
@@ -239,4 +277,22 @@ def load_recipe(path: Path, changes: tuple[str, ...] = ()) -> Recipe:
     Raises:
         RecipeError: names file and key, says what is wrong and what is near.
     """
-    return load(path, Recipe, changes)
+    recipe = load(path, Recipe, changes)
+    if recipe.engine.slurm.setup:
+        raise RecipeError(f"{path}: engine.slurm.setup: shell commands stand in an engine.yaml, not in a recipe")
+    return recipe
+
+
+def load_engine(path: Path, recipe: Recipe, changes: tuple[str, ...] = ()) -> EngineOptions:
+    """The recipe's section `engine`, with what the file at `path` says on top, and `changes` on top of that.
+
+    Raises:
+        RecipeError: as of `load_recipe`.
+    """
+    prefix = "engine."
+    own = tuple(change.removeprefix(prefix) for change in changes if change.startswith(prefix))
+    given = load(path, EngineOptions, own).model_dump(exclude_unset=True)
+    merged = recipe.engine.model_dump(exclude_unset=True)
+    for key, value in given.items():
+        merged[key] = {**merged.get(key, {}), **value} if isinstance(value, dict) else value
+    return EngineOptions.model_validate(merged)
