@@ -2,7 +2,7 @@
 
 In: the address of a cluster, or none for one of our own on this machine. A Ray worker keeps a `LocalEngine` of one
 child and gives it task after task, so a task has the same limits and environment everywhere, and a worker that dies
-names the task that it held. Ray carries plain JSON; what a task read from a hostile file never becomes a pickle of ours.
+names the task that it held. Ray carries JSON: nothing that was read from a hostile file is ever unpickled.
 
 Why not datatrove's RayPipelineExecutor: it waits for ever on a killed process, and returns None after a failed task. An
 empty task costs 6 ms here, most of it the sync of its record (benchmarks/engines.py).
@@ -211,7 +211,6 @@ def _looker() -> Callable[[str], Json]:
 
         seen = {"python": sys.executable, "folder": Path(token).exists(), "missing": "", "version": ""}
         try:
-            import pipelines.engine.worker
             from pipelines.engine.records import version_here
 
             seen["version"] = version_here()
