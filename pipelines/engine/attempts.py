@@ -56,6 +56,13 @@ class Attempts:
         self._count[task.id] = self._count.get(task.id, 0) + 1
         return task
 
+    def take_up(self, names: set[str]) -> list[Task]:
+        """Those of the queue that are called so: somebody has been at them since an earlier run."""
+        taken = [task for task in self.queue if task.id in names]
+        self.queue = deque(task for task in self.queue if task.id not in names)
+        self._count.update((task.id, self._count.get(task.id, 0) + 1) for task in taken)
+        return taken
+
     def started(self, task: Task) -> None:
         """Work at `task` has begun."""
         self.on_event(Event("started", task.id))
@@ -72,13 +79,21 @@ class Attempts:
         """It raised an exception."""
         self._end(task, Outcome(task.id, "failed", self.tried(task), error=error))
 
+    def give_up(self, task: Task, status: Loss, error: str) -> None:
+        """It has been tried as often as it may be, elsewhere."""
+        self._end(task, Outcome(task.id, status, self.tried(task), error=error))
+
     def lose(self, task: Task, status: Loss, error: str) -> None:
         """This attempt came to nothing: back into the queue, or reported with `error` if it was the last one."""
         if self.tried(task) <= self.retries:
-            self.on_event(Event(status, task.id, 0, AGAIN))
+            self.again(task, status)
             self.queue.appendleft(task)
         else:
-            self._end(task, Outcome(task.id, status, self.tried(task), error=f"{error}, {self.tried(task)} times"))
+            self.give_up(task, status, f"{error}, {self.tried(task)} times")
+
+    def again(self, task: Task, status: Loss) -> None:
+        """An attempt came to nothing, and there will be another."""
+        self.on_event(Event(status, task.id, 0, AGAIN))
 
     def give_back(self, task: Task) -> None:
         """It was taken, and nobody came to begin with it: that was no attempt."""
