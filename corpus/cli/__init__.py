@@ -83,8 +83,10 @@ def main() -> NoReturn:
             raise
         click.echo(f"corpus: {error}", err=True)
         sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("corpus: interrupted; what was done is kept, and the same command goes on from there", err=True)
+    except (KeyboardInterrupt, click.Abort) as error:
+        told = str(error.__cause__ or error)  # click makes an Abort of an interrupt
+        kept = "interrupted; what was done is kept, and the same command goes on from there"
+        click.echo(f"corpus: {told or kept}", err=True)
         sys.exit(_INTERRUPTED)
     except BrokenPipeError:  # `corpus extract FILE | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -147,7 +147,7 @@ def test_what_slurm_does_not_take_is_one_clear_error(cluster: SlurmCluster, tmp_
 
 
 def test_a_job_that_can_never_start_is_cancelled(cluster: SlurmCluster, tmp_path: Path) -> None:
-    with pytest.raises(StageError, match="never start .*PartitionTimeLimit"):
+    with pytest.raises(StageError, match=r"never start .*PartitionTimeLimit"):
         perform(site(tmp_path, partition="short", time="01:00:00"), "double")
     wait_until(lambda: not cluster.jobs(), 30, "it was not cancelled")
 
