@@ -261,6 +261,10 @@ class Recipe(Section):
     tokenize: Tokenize = Field(description="Stage 5: shards.")
     engine: EngineOptions = Field(EngineOptions(), description="How tasks are run.")
 
+    def made_of(self) -> dict[str, Any]:
+        """What the result depends on: all but where tasks run, how often, and how much time and memory they get."""
+        return self.model_dump(exclude={"engine": {"ray", "slurm", "retries", "timeout", "memory"}})
+
     @field_validator("sources")
     @classmethod
     def _names_are_unique(cls, sources: list[Source]) -> list[Source]:

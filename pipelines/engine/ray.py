@@ -239,7 +239,7 @@ def _perform(call: str, board: Any) -> str:
     """In a Ray worker: one task by the local engine that this worker keeps; its outcome as JSON."""
     asked = json.loads(call)
     if asked["version"] != version_here():
-        raise StageError(f"{socket.gethostname()} has another version of corpus-foundry than the driver")
+        raise StageError(f"{socket.gethostname()} has another version of corpus-foundry than the build began with")
     engine = _local_engine(Path(asked["logs"]) / socket.gethostname())
     task, telling = Task(**asked["task"]), _Telling(board, asked["attempt"])
     outcomes = engine.run(asked["function"], [task], retries=0, timeout=asked["timeout"], on_event=telling)
@@ -274,6 +274,7 @@ def _connect(address: str, workers: int | None) -> Any:
         UsageError: it is not installed, or no cluster is at `address`.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what goes wrong is told once, by us
     try:
         import ray
         import ray.util.scheduling_strategies
@@ -287,7 +288,10 @@ def _connect(address: str, workers: int | None) -> Any:
     try:
         ray.init(address, **quiet)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        raise UsageError(f"no Ray cluster could be joined at {address}: {_first_line(error)}") from None
+        raise UsageError(
+            f"no Ray cluster could be joined at {address}: {_first_line(error)}\n"
+            "If it wants a token: RAY_AUTH_MODE=token and RAY_AUTH_TOKEN in the environment"
+        ) from None
     return ray
 
 

@@ -104,4 +104,7 @@ def test_slurm_where_there_is_none_is_one_clear_error(tmp_path: Path) -> None:
     bare.mkdir()
     done = corpus("build", "ja_finance", "--out", tmp_path / "slurm", "--engine", "slurm", PATH=str(bare))
     assert done.returncode == 2
-    assert done.stderr == f"corpus: --engine slurm needs {SLURM[3]}: run the build on a machine that submits jobs to Slurm\n"
+    assert (
+        done.stderr
+        == f"corpus: --engine slurm needs {SLURM[3]}: run the build on a machine that submits jobs to Slurm\n"
+    )

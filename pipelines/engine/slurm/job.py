@@ -24,7 +24,7 @@ def main() -> None:
     if call is None:
         sys.exit(f"{socket.gethostname()} does not see {folder}: --out has to be on a file system that all nodes share")
     if call["version"] != version_here():
-        sys.exit(f"{socket.gethostname()} has another version of corpus-foundry than the machine that runs the build")
+        sys.exit(f"{socket.gethostname()} has another version of corpus-foundry than the build began with")
     told = Told(folder, number)
     told.tell("ready", host=socket.gethostname())
     tasks = [task for task in read_bundle(folder, number) if read_record(Path(task.folder), task.id) is None]
