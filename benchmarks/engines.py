@@ -6,8 +6,8 @@
 
 `empty` performs tasks that do nothing but write their record: seconds and the driver's memory per task, at a tenth of
 the tasks and at all of them. `ledger` builds a corpus of records without text: as many rows of a ledger, and next to no
-work for anything but the driver. `efficiency` extracts files (without any: the PDF files and pages of the sample, eight
-times) with one worker, with two, and with two of datatrove's LocalPipelineExecutor, by the same function on the same
+work for anything but the driver. `efficiency` extracts files (without any: the PDF files, filings and laws of the sample,
+three times) with one worker, with two, and with two of datatrove's LocalPipelineExecutor, by the same function on the same
 tasks, rounds interleaved. The last line is one JSON object.
 """
 
@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
+sys.path[:] = [place for place in sys.path if Path(place or ".").resolve() != HERE]  # html.py here hides Python's own
 DOMAIN = HERE.parent / "registry/domains/ja_finance"
 
 
@@ -54,9 +55,9 @@ def main() -> None:
 
 def once(*arguments: object) -> dict[str, Any]:
     """A measurement in a process of its own, whose memory is the driver's."""
-    env = {**os.environ, "PYTHONPATH": str(HERE), "RAY_DEDUP_LOGS": "0"}
+    env = {**os.environ, "PYTHONPATH": str(HERE.parent), "RAY_DEDUP_LOGS": "0"}
     done = subprocess.run(
-        [sys.executable, __file__, *map(str, arguments)], env=env, stdout=subprocess.PIPE, check=True, text=True
+        [sys.executable, "-P", __file__, *map(str, arguments)], env=env, stdout=subprocess.PIPE, check=True, text=True
     )
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
@@ -99,7 +100,9 @@ def empty_once(told: argparse.Namespace) -> dict[str, Any]:
         site = Site(Path(folder), 2, EngineOptions(slurm=SlurmOptions(array=20)))
         with launcher.get(told.engines)(site) as engine:
             started, cpu = time.monotonic(), time.process_time()
-            outcomes = engine.run("engines:nothing", tasks, retries=0, timeout=60, on_event=lambda _event: None)
+            outcomes = engine.run(
+                "benchmarks.engines:nothing", tasks, retries=0, timeout=60, on_event=lambda _event: None
+            )
             spent = {"seconds": time.monotonic() - started, "cpu": time.process_time() - cpu}
         assert all(outcome.status == "done" for outcome in outcomes)
         return {**spent, "peak": peak()}
@@ -183,7 +186,7 @@ def efficiency(told: argparse.Namespace) -> dict[str, Any]:
 
 def write_recipe(folder: Path, files: list[Path]) -> Path:
     """A recipe of the files, each under several names and with bytes of its own, so that none is read twice for one."""
-    copies = 1 if files else 8
+    copies = 1 if files else 3
     files = files or [
         path for name in ("reports", "filings", "laws") for path in sorted((DOMAIN / "sample" / name).rglob("*.*"))
     ]
@@ -236,7 +239,7 @@ def theirs(recipe: Path, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     (out / "tasks.json").write_text(json.dumps([[task.id, task.spec, task.folder] for task in tasks]))
     env = {**os.environ, "OMP_NUM_THREADS": "1", "DATATROVE_COLORIZE_LOGS": "0"}
-    command = [sys.executable, str(HERE / "engines_datatrove.py"), str(out)]
+    command = [sys.executable, "-P", str(HERE / "engines_datatrove.py"), str(out)]
     subprocess.run(command, env=env, check=True, capture_output=True)
 
 

@@ -13,8 +13,10 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -63,7 +65,8 @@ class RayEngine:
         self._perform: Any = None
 
     def __enter__(self) -> RayEngine:
-        self._ray = _connect(self.site.options.ray.address, self.site.workers)
+        with _quiet(self.site.logs / "ray.log"):
+            self._ray = _connect(self.site.options.ray.address, self.site.workers)
         try:
             self._check_nodes()
             self._board = self._start_board()
@@ -106,8 +109,9 @@ class RayEngine:
         return attempts.outcomes()
 
     def _room(self) -> int:
-        """Tasks in flight: one more than can run, so that no CPU waits for the driver."""
-        return self.site.workers or int(self._ray.cluster_resources().get("CPU", 0)) + 1
+        """Tasks in flight: one more than can run, so that no CPU waits for the driver; on a cluster, as many as asked."""
+        asked = self.site.workers if self.site.options.ray.address else None
+        return asked or int(self._ray.cluster_resources().get("CPU", 0)) + 1
 
     def _hand_in(self, attempts: Attempts, flights: dict[Any, _Flight]) -> None:
         task = attempts.take()
@@ -274,7 +278,6 @@ def _connect(address: str, workers: int | None) -> Any:
         UsageError: it is not installed, or no cluster is at `address`.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what goes wrong is told once, by us
     try:
         import ray
         import ray.util.scheduling_strategies
@@ -293,6 +296,21 @@ def _connect(address: str, workers: int | None) -> Any:
             "If it wants a token: RAY_AUTH_MODE=token and RAY_AUTH_TOKEN in the environment"
         ) from None
     return ray
+
+
+@contextmanager
+def _quiet(log: Path) -> Iterator[None]:
+    """What Ray's C++ prints while it joins goes to a file: what is wrong is told once, by us."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with log.open("ab") as file:
+            os.dup2(file.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _check_address(address: str) -> None:

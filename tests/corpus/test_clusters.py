@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -91,8 +92,11 @@ def test_a_build_on_slurm_is_left_and_taken_up_with_a_dead_node(
     env = {"SLURM_CONF": slurm.env["SLURM_CONF"]}
     driver = started("--out", tmp_path / "slurm", "--engine", "slurm", **env)
     wait_until(lambda: slurm.running_on("n1") and slurm.running_on("n2"), 60, "no job ran")
-    driver.kill()
-    driver.communicate()
+    driver.send_signal(signal.SIGINT)
+    told = driver.communicate()[1]
+    assert driver.returncode == 130
+    assert "its Slurm jobs go on: the same command takes them up, `scancel" in told
+    assert slurm.jobs()
     slurm.kill_node("n2")
     done = corpus("build", "ja_finance", "--out", tmp_path / "slurm", "--engine", "slurm", "--resume", **env)
     assert done.returncode == PARTIAL, done.stderr

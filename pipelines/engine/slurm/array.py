@@ -1,7 +1,7 @@
 """An array job and its files: what each of its jobs is to do, and what they have told.
 
-A job's share of the tasks lies in `bundle-N.json`; what it tells goes to `events-N.jsonl`, a line each, to be read as it
-grows: first `ready`, then the engine's events, `finished` last. Slurm's own output is `job-N.log`. There is no other
+A job's share of the tasks lies in `bundle-N.json`; what it tells goes to `events-N.jsonl`, a line each, to be read as
+it grows: first `ready`, then the engine's events, `finished` last. Slurm's own output is `job-N.log`. There is no other
 channel between a job and the driver, so a driver that comes back knows as much as one that has stayed.
 """
 
