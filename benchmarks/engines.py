@@ -5,10 +5,10 @@
     python benchmarks/engines.py efficiency [--rounds 3] [FILE...]
 
 `empty` performs tasks that do nothing but write their record: seconds and the driver's memory per task, at a tenth of
-the tasks and at all of them. `ledger` builds a corpus of records without text: as many rows of a ledger, and next to no
-work for anything but the driver. `efficiency` extracts files (without any: the PDF files, filings and laws of the sample,
-three times) with one worker, with two, and with two of datatrove's LocalPipelineExecutor, by the same function on the same
-tasks, rounds interleaved. The last line is one JSON object.
+the tasks and at all of them. `ledger` builds a corpus of records without text: as many rows of a ledger, and next to
+no work for anything but the driver. `efficiency` extracts files (without any: the PDF files, filings and laws of the
+sample, three times) with one worker, with two, and with two of datatrove's LocalPipelineExecutor, by the same function
+on the same tasks, rounds interleaved. The last line is one JSON object.
 """
 
 from __future__ import annotations

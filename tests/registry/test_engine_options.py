@@ -40,7 +40,7 @@ def test_an_engine_file_is_read_as_strictly_as_a_recipe(tmp_path: Path) -> None:
 
 
 def test_a_recipe_brings_no_shell_commands(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="engine.slurm.setup: shell commands stand in an engine.yaml"):
+    with pytest.raises(RecipeError, match=r"engine\.slurm.setup: shell commands stand in an engine\.yaml"):
         recipe(tmp_path, RECIPE, "engine.slurm.setup=[rm -r /]")
 
 
