@@ -4,8 +4,8 @@ In: the address of a cluster, or none for one of our own on this machine. A Ray 
 child and gives it task after task, so a task has the same limits and environment everywhere, and a worker that dies
 names the task that it held. Ray carries JSON: nothing that was read from a hostile file is ever unpickled.
 
-Why not datatrove's RayPipelineExecutor: it waits for ever on a killed process, and returns None after a failed task. An
-empty task costs 6 ms here, most of it the sync of its record (benchmarks/engines.py).
+Why not datatrove's RayPipelineExecutor: it waits for ever on a killed process, and returns None after a failed task.
+What a task costs here is measured by benchmarks/engines.py.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class RayEngine:
         return attempts.outcomes()
 
     def _room(self) -> int:
-        """Tasks in flight: one more than can run, so that no CPU waits for the driver; on a cluster, as many as asked."""
+        """Tasks in flight: one more than can run, so that no CPU waits for the driver, unless the user wants fewer."""
         asked = self.site.workers if self.site.options.ray.address else None
         return asked or int(self._ray.cluster_resources().get("CPU", 0)) + 1
 
