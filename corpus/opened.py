@@ -55,6 +55,7 @@ def build(
     *,
     changes: Sequence[str] = (),
     workers: int | None = None,
+    engine: str = "local",
     fresh: bool = False,
 ) -> OpenedBuild:
     """Build a corpus, or do what is missing of it, and open it.
@@ -63,7 +64,8 @@ def build(
         recipe: a recipe file, a folder with a recipe.yaml, or the name of a domain that comes with the package.
         out: the build folder, a path or a URL; default: ``builds/NAME``.
         changes: ``KEY=VALUE`` on top of the recipe.
-        workers: processes; default: one per core.
+        workers: tasks at a time; default: one per core, or as many as a cluster runs.
+        engine: what runs the tasks: "local", "ray" or "slurm".
         fresh: start over.
 
     Raises:
@@ -73,7 +75,7 @@ def build(
     from pipelines.build import build as run
 
     mode: Literal["fresh", "continue"] = "fresh" if fresh else "continue"
-    built = run(find_recipe(str(recipe)), out, changes=changes, workers=workers, mode=mode)
+    built = run(find_recipe(str(recipe)), out, changes=changes, workers=workers, engine=engine, mode=mode)
     opened = OpenedBuild(built.layout, built.manifest)
     write(opened)
     return opened

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pipelines.engine import launcher
+from pipelines.engine import Site, launcher
 from pipelines.engine.records import code_version, fingerprint
 from pipelines.inventory import Input, take_inventory
 from pipelines.preflight import Plan, plan
@@ -27,6 +26,7 @@ from registry.manifest import Manifest, read_manifest
 from registry.mirror import mirror_of, put
 from registry.publish import write_json
 from registry.published import bring, catch_up, publish, remove
+from registry.recipe import load_engine
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,6 +50,7 @@ def build(
     changes: Sequence[str] = (),
     workers: int | None = None,
     engine: str = "local",
+    engine_file: Path | None = None,
     mode: Mode = "continue",
     console: Console | None = None,
 ) -> Built:
@@ -59,8 +60,9 @@ def build(
         recipe: the recipe file.
         out: the build folder, a path or a URL; made if it is not there.
         changes: ``KEY=VALUE`` on top of the recipe.
-        workers: processes; default: one per core that this process may use.
+        workers: tasks at a time; default: one per core that this process may use, or as many as the cluster runs.
         engine: the name of a launcher of pipelines.engine.
+        engine_file: options of the engine; default: ``engine.yaml`` beside the recipe, where there is one.
         mode: "continue" takes up what is there or starts; "resume" insists that something is there; "fresh" starts
             over.
         console: where progress is shown; default: nowhere.
@@ -71,11 +73,12 @@ def build(
     """
     from rich.console import Console
 
-    made = plan(recipe, tuple(changes))
+    made = with_engine(plan(recipe, tuple(changes)), engine_file, tuple(changes))
     layout = Layout.at(out or Path("builds") / made.recipe.name)
     try:
         start = launcher.get(engine)
-        with _claimed(layout, made, mode), start(workers or cores(), layout.logs) as running:
+        site = Site(layout.work.resolve(), workers, made.recipe.engine)
+        with _claimed(layout, made, mode), start(site) as running:
             run = Run(made, tuple(changes), layout, running, console or Console(quiet=True))
             return _build(run)
     except OSError as error:
@@ -117,13 +120,21 @@ def _fingerprint(made: Plan, inputs: list[Input]) -> str:
     code = code_version(
         *dict.fromkeys((*extract.CODE, *refine.CODE, *dedup.CODE, *survey.CODE, *write.CODE, "pipelines.report"))
     )
-    options = [made.recipe.model_dump(), refine.options_key(made), dedup.options_key(made)]
+    options = [made.recipe.made_of(), refine.options_key(made), dedup.options_key(made)]
     return fingerprint(files, options, write.tokenizer(made).key, code)
 
 
-def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0))
+def with_engine(made: Plan, file: Path | None, changes: tuple[str, ...]) -> Plan:
+    """The plan with the options of an `engine.yaml`: how a corpus is built is the site's affair, not the recipe's.
+
+    Raises:
+        RecipeError: the file is wrong, or is named and is not there.
+    """
+    path = file or made.folder / "engine.yaml"
+    if file is None and not path.is_file():
+        return made
+    options = load_engine(path, made.recipe, changes)
+    return replace(made, recipe=made.recipe.model_copy(update={"engine": options}))
 
 
 @contextmanager

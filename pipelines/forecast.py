@@ -3,7 +3,7 @@
 In: a plan and the inputs that are not extracted yet. Out: a `Forecast`. A few inputs of each source, spread over its
 list, go through the very tasks of the build (extract, refine, index, write) in a folder of their own; what they took
 per byte is what the rest of their source will take. Finding duplicates among all documents grows with their number and
-is not in it. On the sample domain, whose files are small and unlike, the forecast is within a third of the truth.
+is not in it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.engine import Json
 from pipelines.inventory import Input
 from pipelines.pack import Slice
-from pipelines.stages import dedup, extract, index, refine, slice_spec, task_bytes, write
+from pipelines.stages import extract, index, refine, resolve, slice_spec, task_bytes, write
 from registry.publish import replacing
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _measure(plan: Plan, changes: Sequence[str], items: list[Input], folder: Pat
     sample.work = sum(path.stat().st_size for path in folder.iterdir())
     _write_nothing(folder / "none.arrow")
     write.tokenizer(plan)
-    settled = {**spec, "slices": pieces, "deduped": [str(folder / "none.arrow")], "fast": False}
+    settled = {**spec, "slices": pieces, "deduped": [str(folder / "none.arrow")], "reports": {}, "fast": False}
     _timed(sample, "write", write.task, settled, folder)
     sample.published = sum(path.stat().st_size for path in folder.glob("write.*"))
     return sample
@@ -134,5 +134,5 @@ def _write_nothing(path: Path) -> None:
     """A file of duplicates without any."""
     import pyarrow as pa
 
-    with replacing(path) as temporary, pa.ipc.new_file(str(temporary), dedup.schema()) as writer:
-        writer.write_table(dedup.schema().empty_table())
+    with replacing(path) as temporary, pa.ipc.new_file(str(temporary), resolve.schema()) as writer:
+        writer.write_table(resolve.schema().empty_table())

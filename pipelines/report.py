@@ -104,7 +104,7 @@ def _manifest(
         name=plan.recipe.name,
         version=metadata.version("corpus-foundry"),
         fingerprint=fingerprint,
-        recipe=plan.recipe.model_dump(),
+        recipe=plan.recipe.made_of(),
         profiles={kind: _limits(profile) for kind, profile in plan.profiles.items()},
         libraries={name: metadata.version(name) for name in _LIBRARIES},
         tokenizer=lm,

@@ -13,8 +13,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from registry.configuration import Section, load
+from registry.errors import RecipeError
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
+Size = Annotated[str, StringConstraints(pattern=r"^\d+(KB|MB|GB)$")]
 _UNITS = {"KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
 
 
@@ -48,12 +50,12 @@ class Limits(Section):
     """What a parser may use on one input."""
 
     seconds: float = Field(120.0, gt=0, description="How long a parser may go without giving a document.")
-    memory: str = Field("4GB", pattern=r"^\d+(KB|MB|GB)$", description="Address space of a parser's process.")
+    memory: Size = Field("4GB", description="Address space of a parser's process.")
 
     @property
     def bytes(self) -> int:
         """The memory limit in bytes."""
-        return int(self.memory[:-2]) * _UNITS[self.memory[-2:]]
+        return _bytes(self.memory)
 
 
 class Extract(BaseModel):
@@ -183,12 +185,12 @@ class Dedup(Section):
     against: list[str] = Field(
         [], description="Folders of earlier builds, from the recipe's folder; what they hold is not kept again."
     )
-    memory: str = Field("1GB", pattern=r"^\d+(KB|MB|GB)$", description="What a task of this stage holds at a time.")
+    memory: Size = Field("1GB", description="What a task of this stage holds at a time.")
 
     @property
     def bytes(self) -> int:
         """The memory of a task in bytes."""
-        return int(self.memory[:-2]) * _UNITS[self.memory[-2:]]
+        return _bytes(self.memory)
 
     @field_validator("near", mode="before")
     @classmethod
@@ -209,32 +211,64 @@ class Tokenize(Section):
     )
 
 
+class RayOptions(Section):
+    """How tasks are run by `--engine ray`."""
+
+    address: str = Field("", description="HOST:PORT of a cluster's head; without it, a cluster on this machine.")
+    memory: str = Field(
+        "", pattern=r"^(\d+(KB|MB|GB))?$", description="Memory that Ray sets aside for a task when it places it."
+    )
+
+    @property
+    def bytes(self) -> int:
+        """The memory in bytes; 0 for none asked for."""
+        return _bytes(self.memory) if self.memory else 0
+
+
+_Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:,@+-]*$", max_length=200)]
+
+
+class SlurmOptions(Section):
+    """How tasks are run by `--engine slurm`."""
+
+    partition: _Word = Field("", description="Partition of the jobs; without it, the cluster's default.")
+    account: _Word = Field("", description="Account that they are charged to.")
+    qos: _Word = Field("", description="Quality of service.")
+    time: _Word = Field("", description="Time limit of a job, such as `02:00:00`; it covers all its tasks.")
+    memory: str = Field("", pattern=r"^(\d+(MB|GB))?$", description="Memory of a job; all its workers share it.")
+    cpus: int = Field(1, ge=1, le=1024, description="CPUs of a job, and workers in it.")
+    array: int = Field(
+        1000, ge=1, le=1_000_000, description="Jobs of an array at most; each does its share of a stage's tasks."
+    )
+    python: str = Field("", description="Python on the nodes; without it, the path of the one that runs the build.")
+    setup: list[str] = Field(
+        [], description="Shell commands before a job begins, such as `module load python`; only in an engine.yaml."
+    )
+
+
 class EngineOptions(Section):
-    """How tasks are run."""
+    """How tasks are run. An `engine.yaml` beside the recipe has the same keys and goes before the recipe."""
 
     retries: int = Field(
         2, ge=0, le=10, description="How often a task is tried again after its process died or was late."
     )
     timeout: float = Field(3600.0, gt=0, description="Seconds that one task may take.")
-    memory: str = Field(
-        "4GB", pattern=r"^\d+(KB|MB|GB)$", description="What a worker may allocate; a task that needs more fails."
+    memory: Size = Field("4GB", description="What a worker may allocate; a task that needs more fails.")
+    task: Size = Field(
+        "64MB", description="Bytes of text that a task takes, unless one input has more; shards are made of as many."
     )
-
-    task: str = Field(
-        "64MB",
-        pattern=r"^\d+(KB|MB|GB)$",
-        description="Bytes of text that a task takes, unless one input has more; shards are made of as many.",
-    )
+    ray: RayOptions = Field(RayOptions(), description="What only Ray is told.")
+    slurm: SlurmOptions = Field(SlurmOptions(), description="What only Slurm is told.")
 
     @property
     def bytes(self) -> int:
         """The memory of a worker in bytes."""
-        return int(self.memory[:-2]) * _UNITS[self.memory[-2:]]
+        return _bytes(self.memory)
 
     @property
     def task_bytes(self) -> int:
         """The size of a task in bytes."""
-        return int(self.task[:-2]) * _UNITS[self.task[-2:]]
+        return _bytes(self.task)
 
 
 class Recipe(Section):
@@ -249,6 +283,10 @@ class Recipe(Section):
     dedup: Dedup = Field(Dedup(), description="Stage 4: duplicates.")
     tokenize: Tokenize = Field(description="Stage 5: shards.")
     engine: EngineOptions = Field(EngineOptions(), description="How tasks are run.")
+
+    def made_of(self) -> dict[str, Any]:
+        """What the result depends on: all but where tasks run, how often, and how much time and memory they get."""
+        return self.model_dump(exclude={"engine": {"ray", "slurm", "retries", "timeout", "memory"}})
 
     @field_validator("sources")
     @classmethod
@@ -266,4 +304,26 @@ def load_recipe(path: Path, changes: tuple[str, ...] = ()) -> Recipe:
     Raises:
         RecipeError: names file and key, says what is wrong and what is near.
     """
-    return load(path, Recipe, changes)
+    recipe = load(path, Recipe, changes)
+    if recipe.engine.slurm.setup:
+        raise RecipeError(f"{path}: engine.slurm.setup: shell commands stand in an engine.yaml, not in a recipe")
+    return recipe
+
+
+def load_engine(path: Path, recipe: Recipe, changes: tuple[str, ...] = ()) -> EngineOptions:
+    """The recipe's section `engine`, with what the file at `path` says on top, and `changes` on top of that.
+
+    Raises:
+        RecipeError: as of `load_recipe`.
+    """
+    prefix = "engine."
+    own = tuple(change.removeprefix(prefix) for change in changes if change.startswith(prefix))
+    given = load(path, EngineOptions, own).model_dump(exclude_unset=True)
+    merged = recipe.engine.model_dump(exclude_unset=True)
+    for key, value in given.items():
+        merged[key] = {**merged.get(key, {}), **value} if isinstance(value, dict) else value
+    return EngineOptions.model_validate(merged)
+
+
+def _bytes(size: str) -> int:
+    return int(size[:-2]) * _UNITS[size[-2:]]

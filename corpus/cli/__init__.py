@@ -93,8 +93,10 @@ def main() -> NoReturn:
             raise
         click.echo(f"corpus: {error}", err=True)
         sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("corpus: interrupted; what was done is kept, and the same command goes on from there", err=True)
+    except (KeyboardInterrupt, click.Abort) as error:
+        told = str(error.__cause__ or error)  # click makes an Abort of an interrupt
+        kept = "interrupted; what was done is kept, and the same command goes on from there"
+        click.echo(f"corpus: {told or kept}", err=True)
         sys.exit(_INTERRUPTED)
     except _Terminated:
         click.echo("corpus: terminated; what was done is kept, and the same command goes on from there", err=True)

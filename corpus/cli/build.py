@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -23,8 +24,16 @@ _PARTIAL = 3
 @click.command("build")
 @click.argument("recipe", metavar="RECIPE|DOMAIN")
 @click.option("--out", help="The build folder, a path or a URL.  [default: builds/NAME]")
-@click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: one per core]")
-@click.option("--engine", default="local", show_default=True, help="What runs the tasks.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Tasks at a time.  [default: one per core, or all that a cluster has]"
+)
+@click.option("--engine", default="local", show_default=True, metavar="local|ray|slurm", help="What runs the tasks.")
+@click.option("--ray-address", envvar="RAY_ADDRESS", metavar="HOST:PORT", help="A Ray cluster.  [default: a local one]")
+@click.option(
+    "--engine-file",
+    type=click.Path(path_type=Path),
+    help="Options of the engine.  [default: engine.yaml beside the recipe]",
+)
 @click.option(
     "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a key of the recipe; may be repeated."
 )
@@ -40,6 +49,8 @@ def command(
     out: str | None,
     workers: int | None,
     engine: str,
+    ray_address: str | None,
+    engine_file: Path | None,
     changes: tuple[str, ...],
     resume: bool,
     fresh: bool,
@@ -64,12 +75,23 @@ def command(
         made = plan(path, changes)
         _show_plan(made, changes, Layout.at(out or Path("builds") / made.recipe.name), workers)
         return 0
+    if engine == "ray" and ray_address:
+        changes += (f"engine.ray.address={json.dumps(ray_address)}",)
     mode: Literal["resume", "fresh", "continue"] = "resume" if resume else "fresh" if fresh else "continue"
     progress = Console(stderr=True)
     from corpus.audit import write
     from corpus.opened import OpenedBuild
 
-    done = build(path, out, changes=changes, workers=workers, engine=engine, mode=mode, console=progress)
+    done = build(
+        path,
+        out,
+        changes=changes,
+        workers=workers,
+        engine=engine,
+        engine_file=engine_file,
+        mode=mode,
+        console=progress,
+    )
     opened = OpenedBuild(done.layout, done.manifest)
     write(opened)
     _enter_catalog(opened, progress)
@@ -78,7 +100,8 @@ def command(
 
 
 def _show_plan(made: Plan, changes: tuple[str, ...], layout: Layout, workers: int | None) -> None:
-    from pipelines.build import cores, missing
+    from pipelines.build import missing
+    from pipelines.engine.local import cores
     from pipelines.forecast import forecast
 
     inputs, fresh = missing(made, layout)

@@ -2,11 +2,15 @@
 
 A task is plain data and its function is named by an import string, so a local process, a Ray worker and a Slurm job can
 all perform it. A task publishes its outputs, then writes its completion record last; the driver trusts records, never
-folder listings, so taking up an interrupted build is the same everywhere.
+folder listings, so taking up an interrupted build is the same everywhere. Wherever a task runs, it runs in a child of a
+`LocalEngine`: Ray and Slurm bring one to their nodes, so that limits, time-outs and environment are the same.
 
     process.py      one child process, a channel to it, and what kills it
     worker.py       what runs in the child: perform tasks until the channel closes
+    attempts.py     what is to do, what was tried how often, what came of it: the same for all engines
     local.py        the launcher for one machine: spawned, reused workers
+    ray.py          the launcher for a Ray cluster: one Ray task per task
+    slurm/          the launcher for a Slurm cluster: one array job per stage
     records.py      completion records, keyed by a fingerprint of everything a task depends on
     progress.py     counts and time left, on a terminal or as plain lines
 """
@@ -17,9 +21,12 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from registry.names import Registry
+
+if TYPE_CHECKING:
+    from registry.recipe import EngineOptions
 
 Json = dict[str, Any]
 
@@ -62,6 +69,9 @@ class Event:
     text: str = ""
 
 
+AGAIN = "tried again"  # the text of an event that ends an attempt and not its task
+
+
 class Engine(Protocol):
     """Performs tasks somewhere, retries what was lost, and reports every one of them."""
 
@@ -78,5 +88,27 @@ class Engine(Protocol):
         ...
 
 
-launcher: Registry[Callable[[int, Path], AbstractContextManager[Engine]]] = Registry("engine")
-launcher.lazy("local", "pipelines.engine.local:LocalEngine")
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What a launcher is told.
+
+    Attributes:
+        work: the folder of a build's intermediates, absolute; logs and what the engine itself keeps lie in it.
+        workers: tasks at a time; None for what the machine or the cluster has.
+        options: the section `engine` of the recipe, with what an engine.yaml says on top.
+    """
+
+    work: Path
+    workers: int | None
+    options: EngineOptions
+
+    @property
+    def logs(self) -> Path:
+        """Where workers' output goes."""
+        return self.work / "logs"
+
+
+launcher: Registry[Callable[[Site], AbstractContextManager[Engine]]] = Registry("engine")
+launcher.lazy("local", "pipelines.engine.local:start")
+launcher.lazy("ray", "pipelines.engine.ray:start")
+launcher.lazy("slurm", "pipelines.engine.slurm:start")

@@ -7,18 +7,29 @@ task that the worker held; it is tried again and then reported. Eight empty task
 
 from __future__ import annotations
 
+import os
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
 
-from pipelines.engine import Event, Outcome, Task
+from pipelines.engine import Event, Outcome, Site, Task
+from pipelines.engine.attempts import Attempts, Loss
 from pipelines.engine.process import Child
 from registry.errors import StageError
 
 _DEATHS_BEFORE_READY = 3
+
+
+def start(site: Site) -> LocalEngine:
+    """The engine that `--engine local` means: one worker per core that this process may use, unless told otherwise."""
+    return LocalEngine(site.workers or cores(), site.logs)
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0))
 
 
 @dataclass(slots=True)
@@ -29,23 +40,6 @@ class _Slot:
     task: Task | None = None
     deadline: float = float("inf")
     ready: bool = False
-
-
-@dataclass(slots=True)
-class _Run:
-    """One call of `run`: what is still to do, and what came of the rest."""
-
-    function: str
-    retries: int
-    timeout: float | None
-    on_event: Callable[[Event], None]
-    queue: deque[Task]
-    attempts: dict[str, int] = field(default_factory=dict)
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
-
-    def end(self, task: Task, outcome: Outcome) -> None:
-        self.outcomes[task.id] = outcome
-        self.on_event(Event(outcome.status, task.id, task.weight, outcome.error))
 
 
 class LocalEngine:
@@ -82,30 +76,27 @@ class LocalEngine:
         on_event: Callable[[Event], None],
     ) -> list[Outcome]:
         """Perform `function` on each task, the heaviest first so that none is left running alone at the end."""
-        queue = deque(sorted(tasks, key=lambda task: -task.weight))
-        run = _Run(function, retries, timeout, on_event, queue)
-        while len(run.outcomes) < len(tasks):
-            self._start_workers(len(tasks) - len(run.outcomes))
+        attempts = Attempts(function, tasks, retries=retries, timeout=timeout, on_event=on_event)
+        while attempts.left:
+            self._start_workers(attempts.left)
             for slot in self._slots:
-                if slot.ready and slot.task is None and run.queue:
-                    self._assign(slot, run)
-            self._listen(run)
-        return [run.outcomes[task.id] for task in tasks]
+                if slot.ready and slot.task is None and attempts.queue:
+                    self._assign(slot, attempts)
+            self._listen(attempts)
+        return attempts.outcomes()
 
     def _start_workers(self, wanted: int) -> None:
         while len(self._slots) < min(self.workers, wanted):
             log = self.logs / f"worker-{len(self._slots)}.log"
             self._slots.append(_Slot(Child("pipelines.engine.worker", log)))
 
-    def _assign(self, slot: _Slot, run: _Run) -> None:
-        task = run.queue.popleft()
-        run.attempts[task.id] = run.attempts.get(task.id, 0) + 1
-        slot.task = task
-        slot.deadline = time.monotonic() + run.timeout if run.timeout else float("inf")
-        slot.child.send({"id": task.id, "function": run.function, "spec": task.spec, "folder": task.folder})
-        run.on_event(Event("started", task.id))
+    def _assign(self, slot: _Slot, attempts: Attempts) -> None:
+        task = slot.task = attempts.take()
+        slot.deadline = time.monotonic() + attempts.timeout if attempts.timeout else float("inf")
+        slot.child.send({"id": task.id, "function": attempts.function, "spec": task.spec, "folder": task.folder})
+        attempts.started(task)
 
-    def _listen(self, run: _Run) -> None:
+    def _listen(self, attempts: Attempts) -> None:
         """Wait for the next thing that any worker says, or for its death, or for its time to run out."""
         by_handle = {handle: slot for slot in self._slots for handle in (slot.child.channel, slot.child.sentinel)}
         soonest = min(slot.deadline for slot in self._slots)
@@ -114,34 +105,34 @@ class LocalEngine:
         for slot in spoken.values():
             try:
                 while slot.child.channel.poll():  # all it said comes before its death
-                    self._hear(slot, slot.child.receive(), run)
+                    self._hear(slot, slot.child.receive(), attempts)
             except (EOFError, OSError):
-                self._bury(slot, run, "lost")
+                self._bury(slot, attempts, "lost")
                 continue
             if slot.child.process.poll() is not None:
-                self._bury(slot, run, "lost")
+                self._bury(slot, attempts, "lost")
         for slot in [s for s in self._slots if s.deadline <= time.monotonic()]:
-            self._bury(slot, run, "timeout")
+            self._bury(slot, attempts, "timeout")
 
-    def _hear(self, slot: _Slot, message: dict[str, object], run: _Run) -> None:
+    def _hear(self, slot: _Slot, message: dict[str, object], attempts: Attempts) -> None:
         if message["kind"] == "ready":
             slot.ready = True
+            self._early_deaths = 0
             return
         task = slot.task
         if task is None:
             return
         if message["kind"] == "progress":
-            run.on_event(Event("progress", task.id, int(str(message["amount"]))))
+            attempts.progress(task, int(str(message["amount"])))
             return
         slot.task, slot.deadline = None, float("inf")
-        attempts = run.attempts[task.id]
         if message["kind"] == "done":
             result = message["result"]
-            run.end(task, Outcome(task.id, "done", attempts, result if isinstance(result, dict) else {}))
+            attempts.done(task, result if isinstance(result, dict) else {})
         else:
-            run.end(task, Outcome(task.id, "failed", attempts, error=str(message["error"])))
+            attempts.failed(task, str(message["error"]))
 
-    def _bury(self, slot: _Slot, run: _Run, status: str) -> None:
+    def _bury(self, slot: _Slot, attempts: Attempts, status: Loss) -> None:
         """A worker is dead, or is put down for being late: its task is tried again, then reported."""
         code = slot.child.kill()
         self._slots.remove(slot)
@@ -149,17 +140,6 @@ class LocalEngine:
             self._early_deaths += 1
             if self._early_deaths >= _DEATHS_BEFORE_READY:
                 raise StageError(f"workers die as they start: {slot.child.last_words()}")
-            return
-        task = slot.task
-        if task is None:
-            return
-        if run.attempts[task.id] <= run.retries:
-            run.on_event(Event("timeout" if status == "timeout" else "lost", task.id, 0, "tried again"))
-            run.queue.appendleft(task)
-            return
-        if status == "timeout":
-            error = f"took longer than {run.timeout:g} s, {run.attempts[task.id]} times"
-            run.end(task, Outcome(task.id, "timeout", run.attempts[task.id], error=error))
-        else:
-            error = f"its process was killed (status {code}), {run.attempts[task.id]} times; out of memory?"
-            run.end(task, Outcome(task.id, "lost", run.attempts[task.id], error=error))
+        elif slot.task is not None:
+            killed = f"its process was killed (status {code}; out of memory?)"
+            attempts.lose(slot.task, status, attempts.late() if status == "timeout" else killed)

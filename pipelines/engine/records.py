@@ -10,15 +10,18 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import time
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from registry.errors import StageError
 from registry.mirror import fetch, size_of
 from registry.publish import write_json
 
 _DATA = (".yaml", ".txt")
+_SETTLING = 90.0  # seconds; NFS may hide a new file for 60 from a machine that has looked for it before
 
 
 def fingerprint(*parts: Any) -> str:
@@ -42,6 +45,12 @@ def code_version(*names: str) -> str:
             for path in _sources(name):
                 digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
+
+
+@functools.cache
+def version_here() -> str:
+    """A digest of all that performs tasks on this machine: nodes that differ in it would give other bytes."""
+    return code_version("pipelines", "registry")
 
 
 def _sources(name: str) -> list[Path]:
@@ -72,3 +81,17 @@ def read_record(folder: Path, task: str) -> dict[str, Any] | None:
         return None
     result: dict[str, Any] = record["result"]
     return result if whole and record["task"] == task else None
+
+
+def await_record(folder: Path, task: str) -> dict[str, Any]:
+    """The result of a task that another machine has just done.
+
+    Raises:
+        StageError: its record does not appear: the machines do not share this folder.
+    """
+    deadline = time.monotonic() + _SETTLING
+    while (result := read_record(folder, task)) is None:
+        if time.monotonic() > deadline:
+            raise StageError(f"{folder}: a task is done and its record is not here: do all nodes share this folder?")
+        time.sleep(0.5)
+    return result

@@ -46,3 +46,26 @@ def sleeps(spec: dict[str, Any], target: Path, progress: Any) -> dict[str, Any]:
     target.with_suffix(".pid").write_text(str(os.getpid()))
     time.sleep(60)
     return {}
+
+
+def double_slowly(spec: dict[str, Any], target: Path, progress: Any) -> dict[str, Any]:
+    time.sleep(2)
+    return double(spec, target, progress)
+
+
+def stops_its_parent_once(spec: dict[str, Any], target: Path, progress: Any) -> dict[str, Any]:
+    return _to_its_parent_once(signal.SIGSTOP, spec, target, progress)
+
+
+def kills_its_parent_once(spec: dict[str, Any], target: Path, progress: Any) -> dict[str, Any]:
+    return _to_its_parent_once(signal.SIGKILL, spec, target, progress)
+
+
+def _to_its_parent_once(number: int, spec: dict[str, Any], target: Path, progress: Any) -> dict[str, Any]:
+    marker = target.with_suffix(".sent")
+    if spec["number"] == 3 and not marker.exists():
+        marker.touch()
+        time.sleep(1.5)  # long enough for the driver to hear that it has begun
+        os.kill(os.getppid(), number)
+        time.sleep(60)
+    return double(spec, target, progress)

@@ -1,0 +1,127 @@
+"""Slurm's own commands as functions: what they are given, what they say, and what is wrong where they say no.
+
+In: argument lists, never a shell string. Out: plain values. `sacct` is not used: many clusters keep no accounting.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from registry.errors import StageError, UsageError
+
+_SECONDS = 60.0  # that a command may take
+_PATIENCE = 600.0  # seconds that the controller may be away, as when it is restarted
+_NEVER = {
+    "AccountNotAllowed", "BadConstraints", "DependencyNeverSatisfied", "InvalidAccount", "InvalidQOS",
+    "JobHoldMaxRequeue", "PartitionNodeLimit", "PartitionTimeLimit", "QOSNotAllowed", "launch failed requeued held",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One job of an array, as `squeue` shows it."""
+
+    job: int
+    name: str
+    index: int
+    state: str
+    reason: str
+
+    @property
+    def blocked(self) -> bool:
+        """It waits for what will never be."""
+        return self.state == "PENDING" and self.reason in _NEVER
+
+
+def check_installed() -> None:
+    """Raises UsageError where Slurm's commands are not here."""
+    missing = [name for name in ("sbatch", "squeue", "scancel", "scontrol", "sinfo") if shutil.which(name) is None]
+    if missing:
+        raise UsageError(f"--engine slurm needs {missing[0]}: run the build on a machine that submits jobs to Slurm")
+
+
+def partitions() -> list[str]:
+    """Their names.
+
+    Raises:
+        UsageError: no controller answers.
+    """
+    return sorted(set(_ask("sinfo", "--noheader", "--format=%R").split()))
+
+
+def longest_array() -> int:
+    """How many jobs an array may have: `MaxArraySize`."""
+    found = re.search(r"MaxArraySize\s*=\s*(\d+)", _ask("scontrol", "show", "config"))
+    return int(found[1]) if found else 1001
+
+
+def submit(script: str, arguments: Sequence[str]) -> int:
+    """Hand in a batch script; the number of the job.
+
+    Raises:
+        UsageError: with what Slurm says.
+    """
+    return int(_ask("sbatch", "--parsable", *arguments, script=script).strip().partition(";")[0])
+
+
+def queue(prefix: str) -> list[Element]:
+    """This user's jobs whose names begin with `prefix`: waiting, running, or coming to their end.
+
+    Raises:
+        StageError: the controller has been away for long.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            said = _ask("squeue", "--me", "--noheader", "--array", "--format=%F|%j|%K|%T|%r")
+        except UsageError as error:
+            if time.monotonic() > deadline:
+                raise StageError(f"{error}\nJobs that run go on; the same command takes them up") from None
+            time.sleep(5)
+            continue
+        rows = [line.split("|") for line in said.splitlines() if line.count("|") == 4]
+        return [
+            Element(int(job), name, int(index) if index.isdigit() else 0, state, reason)
+            for job, name, index, state, reason in rows
+            if name.startswith(prefix)
+        ]
+
+
+def cancel(*jobs: str) -> None:
+    """End jobs ("12", or "12_3" for one of an array); those that have ended are no mistake."""
+    if jobs:
+        _run("scancel", *jobs)
+
+
+def end_of(job: str) -> str:
+    """How a job ended, as "NODE_FAIL on n2", while Slurm still knows it (5 minutes, by default)."""
+    shown = _run("scontrol", "--oneliner", "show", "job", job).stdout
+    state, node = re.search(r"JobState=(\S+)", shown), re.search(r" (?:NodeList|BatchHost)=(\S+)", shown)
+    if state is None:
+        return "vanished"
+    return f"ended {state[1]}" + (f" on {node[1]}" if node and node[1] != "(null)" else "")
+
+
+def _ask(*command: str, script: str | None = None) -> str:
+    done = _run(*command, script=script)
+    if done.returncode == 0:
+        return done.stdout
+    lines = [re.sub(r"^\w+: (error: )?", "", line) for line in done.stderr.splitlines() if line.strip()]
+    raise UsageError(f"Slurm ({command[0]}): {'; '.join(lines[-3:]) or f'exit status {done.returncode}'}")
+
+
+def _run(*command: str, script: str | None = None) -> subprocess.CompletedProcess[str]:
+    """A command in our environment, without what Slurm told the job that the driver may itself be."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("SLURM_") or name == "SLURM_CONF"}
+    try:
+        return subprocess.run(
+            command, input=script, env=env, capture_output=True, text=True, check=False, timeout=_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, 1, "", f"no answer in {_SECONDS:g} s")

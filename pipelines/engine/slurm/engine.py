@@ -1,0 +1,273 @@
+"""The driver's side of Slurm: hand in an array, watch its jobs, hand in again what was lost.
+
+In: tasks. Out: their outcomes, which a job tells through its files; the queue is asked only which jobs are there. A
+driver that is gone leaves its arrays to go on. The next one finds them by their names, which hold the build folder, and
+takes them up; what does not serve any more is cancelled. An error of ours cancels everything: no job is left waiting.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.engine import AGAIN, Event, Json, Outcome, Site, Task
+from pipelines.engine.attempts import Attempts
+from pipelines.engine.records import await_record, read_record, version_here
+from pipelines.engine.slurm import commands
+from pipelines.engine.slurm.array import Heard, last_words, read_bundle, read_call, write_call
+from registry.errors import CorpusError, StageError, UsageError, nearest
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_PULSE = 1.0  # seconds between two looks at what the jobs have told
+_LOOK = 5.0  # seconds between two looks at the queue, which costs the controller more
+_MISSED = 2  # looks at the queue without a job after which it is gone: its files may be a little behind
+_GRACE = 60.0  # seconds after which the driver ends a job that should have ended a late task
+_EARLY_DEATHS = 3
+
+
+@dataclass(slots=True)
+class _Job:
+    """A job of an array, and its tasks that have no outcome yet."""
+
+    number: int
+    heard: Heard
+    tasks: dict[str, Task]
+    deadlines: dict[str, float] = field(default_factory=dict)  # of the tasks that it has begun
+    ready: bool = False
+    late: bool = False
+    missed: int = 0
+
+
+@dataclass(slots=True)
+class _Array:
+    """An array in the queue, and its jobs that are not over."""
+
+    number: int
+    folder: Path
+    jobs: dict[int, _Job]
+
+
+class SlurmEngine:
+    """Tasks in the jobs of arrays, `workers` jobs at a time or as many as Slurm starts.
+
+    Use it as a context manager: on an error it leaves no job behind. Interrupted, it leaves the jobs to go on.
+    """
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.options = site.options.slurm
+        self.folder = site.logs / "slurm"
+        self.prefix = f"corpus-{hashlib.blake2b(str(site.work).encode(), digest_size=5).hexdigest()}-"
+        self._limit = self.options.array
+        self._early_deaths = 0
+        self._ever_ready = False
+
+    def __enter__(self) -> SlurmEngine:
+        commands.check_installed()
+        known = commands.partitions()
+        if self.options.partition and self.options.partition not in known:
+            hint = nearest(self.options.partition, known)
+            raise UsageError(f"engine.slurm.partition: Slurm has no partition {self.options.partition!r}; {hint}")
+        self._limit = min(self.options.array, commands.longest_array())
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if kind is None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        elif issubclass(kind, KeyboardInterrupt) and (left := self._live()):
+            jobs = " ".join(str(job) for job in sorted(left))
+            raise KeyboardInterrupt(
+                f"interrupted; its Slurm jobs go on: the same command takes them up, `scancel {jobs}` ends them"
+            )
+        elif issubclass(kind, CorpusError):
+            commands.cancel(*map(str, self._live()))
+
+    def run(
+        self,
+        function: str,
+        tasks: Sequence[Task],
+        *,
+        retries: int,
+        timeout: float | None,
+        on_event: Callable[[Event], None],
+    ) -> list[Outcome]:
+        """Perform `function` on each task; tasks of jobs that failed or vanished are handed in again."""
+        attempts = Attempts(function, tasks, retries=retries, timeout=timeout, on_event=on_event)
+        arrays = self._take_up(attempts)
+        looked = time.monotonic()
+        while attempts.left:
+            if attempts.queue:
+                arrays.append(self._submit(attempts))
+            for array in arrays:
+                for job in list(array.jobs.values()):
+                    self._listen(array, job, attempts)
+            if time.monotonic() - looked >= _LOOK:
+                self._look(arrays, attempts)
+                looked = time.monotonic()
+            arrays = [array for array in arrays if array.jobs]
+            if attempts.left and not attempts.queue:
+                time.sleep(_PULSE)
+        return attempts.outcomes()
+
+    # Handing in
+
+    def _submit(self, attempts: Attempts) -> _Array:
+        """All of the queue as one array."""
+        tasks = [attempts.take() for _ in range(len(attempts.queue))]
+        count = min(self._limit, -(-len(tasks) // self.options.cpus))
+        bundles = [tasks[number::count] for number in range(count)]
+        folder = self.folder / f"{1 + max((int(path.name) for path in self.folder.iterdir()), default=0):04d}"
+        write_call(folder, self._call(attempts), bundles)
+        number = commands.submit(self._script(folder), self._arguments(folder, count))
+        jobs = {n: _Job(n, Heard(folder, n), {task.id: task for task in own}) for n, own in enumerate(bundles)}
+        return _Array(number, folder, jobs)
+
+    def _call(self, attempts: Attempts) -> Json:
+        return {
+            "function": attempts.function,
+            "retries": attempts.retries,
+            "timeout": attempts.timeout,
+            "version": version_here(),
+        }
+
+    def _script(self, folder: Path) -> str:
+        python = self.options.python or sys.executable
+        command = [python, "-P", "-m", "pipelines.engine.slurm.job", str(folder), str(self.options.cpus)]
+        return "\n".join(["#!/bin/bash", "set -e", *self.options.setup, f"exec {shlex.join(command)}", ""])
+
+    def _arguments(self, folder: Path, count: int) -> list[str]:
+        options = self.options
+        wished = {"partition": options.partition, "account": options.account, "qos": options.qos, "time": options.time}
+        wished["mem"] = options.memory.removesuffix("B")  # Slurm writes 4G
+        throttle = f"%{max(1, self.site.workers // options.cpus)}" if self.site.workers else ""
+        return [
+            f"--job-name={self.prefix}{folder.name}",
+            f"--array=0-{count - 1}{throttle}",
+            f"--cpus-per-task={options.cpus}",
+            f"--output={folder}/job-%a.log",
+            "--nodes=1",
+            "--ntasks=1",
+            "--no-requeue",  # the driver hands in again what was lost, and at once
+            *(f"--{name}={value}" for name, value in wished.items() if value),
+        ]
+
+    # Watching
+
+    def _listen(self, array: _Array, job: _Job, attempts: Attempts) -> None:
+        for line in job.heard.lines():
+            kind, task = line["kind"], job.tasks.get(line.get("task", ""))
+            if kind == "ready":
+                job.ready = self._ever_ready = True
+                self._early_deaths = 0
+            elif kind == "finished":
+                self._settle(array, job, attempts, "did not do it")
+            elif task is not None:
+                self._hear(job, task, line, attempts)
+        if not job.late and any(deadline <= time.monotonic() for deadline in job.deadlines.values()):
+            job.late = True
+            commands.cancel(f"{array.number}_{job.number}")
+
+    def _hear(self, job: _Job, task: Task, line: Json, attempts: Attempts) -> None:
+        """One event of a task in a job."""
+        kind, text = line["kind"], line["text"]
+        if kind == "started":
+            limit = attempts.timeout
+            job.deadlines[task.id] = time.monotonic() + limit + _GRACE if limit else float("inf")
+            attempts.started(task)
+        elif kind == "progress":
+            attempts.progress(task, line["amount"])
+        elif text == AGAIN:
+            attempts.again(task, kind)
+        else:
+            del job.tasks[task.id]
+            job.deadlines.pop(task.id, None)
+            if kind == "done":
+                attempts.done(task, await_record(Path(task.folder), task.id))
+            elif kind == "failed":
+                attempts.failed(task, text)
+            else:
+                attempts.give_up(task, kind, text)
+
+    def _look(self, arrays: list[_Array], attempts: Attempts) -> None:
+        """Ask the queue which jobs there are; settle those that are gone."""
+        queued = commands.queue(self.prefix)
+        blocked = [element for element in queued if element.blocked]
+        if blocked:
+            raise StageError(f"Slurm will never start job {blocked[0].job}: {blocked[0].reason}; it was cancelled")
+        there = {(element.job, element.index) for element in queued}
+        for array in arrays:
+            for job in list(array.jobs.values()):
+                job.missed = 0 if (array.number, job.number) in there else job.missed + 1
+                if job.missed >= _MISSED:
+                    self._listen(array, job, attempts)
+                    if job.number in array.jobs:
+                        self._settle(array, job, attempts, commands.end_of(f"{array.number}_{job.number}"))
+
+    def _settle(self, array: _Array, job: _Job, attempts: Attempts, how: str) -> None:
+        """A job is over: what it did not tell of is on record, or lost, or was never begun."""
+        del array.jobs[job.number]
+        if not job.ready:
+            self._mourn(array, job, how)
+        untouched = job.ready and (bool(job.deadlines) or not job.tasks)
+        for task in job.tasks.values():
+            result = read_record(Path(task.folder), task.id)
+            if result is not None:
+                attempts.done(task, result)
+            elif untouched and task.id not in job.deadlines:
+                attempts.give_back(task)
+            elif job.late:
+                attempts.lose(task, "timeout", attempts.late())
+            else:
+                attempts.lose(task, "lost", f"its job {how}")
+
+    def _mourn(self, array: _Array, job: _Job, how: str) -> None:
+        """A job ended before it began. Where that is no accident, so will all others."""
+        self._early_deaths += 1
+        if self._early_deaths >= _EARLY_DEATHS or ("FAILED" in how and not self._ever_ready):
+            said = last_words(array.folder, job.number)
+            raise StageError(
+                f"Slurm's jobs fail before they begin ({array.number}_{job.number} {how}): {said}\n"
+                f"The nodes need corpus-foundry as it is here; engine.slurm.python and engine.slurm.setup say where"
+            )
+
+    # Taking up
+
+    def _live(self) -> dict[int, str]:
+        """Arrays of this build that are in the queue, with the names of their folders."""
+        return {element.job: element.name.removeprefix(self.prefix) for element in commands.queue(self.prefix)}
+
+    def _take_up(self, attempts: Attempts) -> list[_Array]:
+        """Arrays that an earlier driver left, as far as they do what is wanted; the others are cancelled."""
+        arrays = []
+        for number, name in self._live().items():
+            array = self._reopen(number, self.folder / name, attempts)
+            if array.jobs:
+                arrays.append(array)
+            else:
+                commands.cancel(str(number))
+        serving = {array.folder for array in arrays}
+        for path in self.folder.iterdir():
+            if path not in serving:
+                shutil.rmtree(path, ignore_errors=True)
+        return arrays
+
+    def _reopen(self, number: int, folder: Path, attempts: Attempts) -> _Array:
+        call = read_call(folder)
+        array = _Array(number, folder, {})
+        if call is None or {**self._call(attempts), "jobs": call["jobs"]} != call:
+            return array
+        for n in range(call["jobs"]):
+            own = attempts.take_up({task.id for task in read_bundle(folder, n)})
+            if own:
+                array.jobs[n] = _Job(n, Heard(folder, n), {task.id: task for task in own})
+        return array
