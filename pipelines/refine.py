@@ -110,7 +110,7 @@ class Refiner:
         measurements = profile.measure(doc)
         measurements |= {f"privacy_{type_}": float(count) for type_, count in masked.counts.items()}
         measurements |= {f"unwanted {word}": float(count) for word, count in sorted(doc.phrases["unwanted"].items())}
-        measurements["quality"] = round(1.0 - doc.unknown / max(int(doc.japanese.sum()), 1), 2)
+        measurements["quality"] = round(1.0 - doc.unknown / max(doc.counted.japanese, 1), 2)
         return Refined(
             text=text,
             chars=len(text),
