@@ -34,7 +34,11 @@ _BLIND = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\xa0\u2000-\u200f\u2028-\u202f\u20
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _LONG = re.compile(rf"[^\n]{{0,{LONGEST_PIECE - 1}}}。|[^\n]{{1,{LONGEST_PIECE}}}")
 _LINE_END = 10
-_FORMAT = r"-O '' -E '\n' -F '%ps\s%pe\s%phl\s%pc\s' -U '%ps\s%pe\s-%phl\s%pc\s'"  # "-" marks what the dictionary does not know
+_NOUGHT = np.zeros(1, np.int64)
+_FORMAT = (
+    r"-O '' -E '\n' -F '%ps\s%pe\s%phl\s%pc\s' "
+    r"-U '%ps\s%pe\s-%phl\s%pc\s'"  # "-" marks what the dictionary does not know
+)
 
 
 class Pos(IntEnum):
@@ -134,7 +138,7 @@ class Analyzer:
             clean = _SURROGATE.sub("\ufffd", _BLIND.sub(" ", clean))
             codes = np.frombuffer(clean.encode("utf-32-le"), np.uint32)
         pieces = clean.split("\n")
-        firsts = np.append(np.int64(0), np.flatnonzero(codes == _LINE_END) + 1)
+        firsts = np.append(_NOUGHT, np.flatnonzero(codes == _LINE_END) + 1) if len(pieces) > 1 else _NOUGHT
         if len(codes) > LONGEST_PIECE and max(map(len, pieces)) > LONGEST_PIECE:
             pieces, firsts = _cut(pieces)
         seen = self._seen

@@ -29,19 +29,22 @@ def number(keys: Any) -> Any:
     size = 16
     while size < 2 * keys.size:
         size *= 2
-    slots, known = np.full(size, _FREE), np.empty(size, np.uint64)
+    slots, known = np.full(size, _FREE), np.empty(keys.size, np.uint64)  # slots are looked up at random: kept small
     numbers, counts = np.empty(keys.size, np.int32), np.zeros(keys.size, np.int32)
     found = 0
     for i in range(keys.size):
-        mixed = keys[i] * _SPREAD
+        key = keys[i]
+        mixed = key * _SPREAD
         slot = np.int64((mixed ^ (mixed >> _HALF)) & np.uint64(size - 1))
-        while slots[slot] != _FREE and known[slot] != keys[i]:
+        mine = slots[slot]
+        while mine != _FREE and known[mine] != key:
             slot = (slot + 1) & (size - 1)
-        if slots[slot] == _FREE:
-            slots[slot], known[slot] = found, keys[i]
+            mine = slots[slot]
+        if mine == _FREE:
+            slots[slot], known[found], mine = found, key, found
             found += 1
-        numbers[i] = slots[slot]
-        counts[slots[slot]] += 1
+        numbers[i] = mine
+        counts[mine] += 1
     return found, numbers, counts[:found].copy()
 
 

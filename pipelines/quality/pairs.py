@@ -73,22 +73,25 @@ def count_pairs(codes: Any, script: Any, pairs: Any, kana: Any, start: Any, end:
 
     `start`, `end` and `unknown` are those of the words.
     """
-    counts = np.zeros(4, np.int64)
-    word = 0
+    total = strange = kana_total = kana_strange = word = 0
+    within = np.int64(0)  # one past the last character of a known word
+    column = np.int64(-1)
     for i in range(codes.size - 1):
         first, second, left, right = codes[i], codes[i + 1], script[i], script[i + 1]
+        row = column if i else kana_class(first, left)
+        column = kana_class(second, right)
         japanese = _HIRAGANA <= left <= _KANJI or _HIRAGANA <= right <= _KANJI
         if not japanese or left == _BLANK or right == _BLANK or first in _ANYWHERE or second in _ANYWHERE:
             continue
-        while word < start.size and end[word] <= i:
+        total += 1
+        while word < start.size and start[word] <= i:
+            within = np.int64(0) if unknown[word] else np.int64(end[word])
             word += 1
-        counts[0] += 1
-        if word == start.size or i + 1 < start[word] or i + 1 >= end[word] or unknown[word]:
+        if i + 1 >= within:
             place = pair_place(folded(first, left), folded(second, right))
-            counts[1] += (pairs[place >> 3] >> (place & 7)) & 1 == 0
-        row, column = kana_class(first, left), kana_class(second, right)
+            strange += (pairs[place >> 3] >> (place & 7)) & 1 == 0
         if row >= 0 and column >= 0 and not row == column == 180:
             place = row * KANA + column
-            counts[2] += 1
-            counts[3] += (kana[place >> 3] >> (place & 7)) & 1 == 0
-    return counts
+            kana_total += 1
+            kana_strange += (kana[place >> 3] >> (place & 7)) & 1 == 0
+    return np.array([total, strange, kana_total, kana_strange])
