@@ -2,10 +2,10 @@
 
     python benchmarks/make_misread.py [--data DIR]
 
-Logistic regression on the second of every four files, which the tables of pairs do not come from; every kind of text and
-each folder of filings weighs the same. Tested on the fourth: per group, the odds that 1 in 100 wanted documents of the
-second exceeds, the shares of wanted and of misread ones of the fourth above, how many there are; the median, the highest
-100th, 200th and the highest of all wanted ones; the lowest, the lowest 50th and 20th of the misread ones.
+Logistic regression on the second of every four files, which the tables of pairs do not come from; every kind of text
+and each folder of filings weighs the same. Tested on the fourth: per group, the odds that 1 in 100 wanted documents of
+the second exceeds, the shares of wanted and of misread ones of the fourth above, how many there are; the median, the
+highest 100th, 200th and the highest of all wanted ones; the lowest, the lowest 50th and 20th of the misread ones.
 """
 
 from __future__ import annotations

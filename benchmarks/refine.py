@@ -7,7 +7,7 @@
   `..._least`: of the worst pair of text and damage.
 - `speed_vs_datatrove`: throughput of the whole stage over that of datatrove's Gopher quality, repetition and PII blocks
   with FineWeb-2's Japanese thresholds and datatrove's own Japanese tokenizer; `..._fugashi` with MeCab's words in its
-  place (pipelines/blocks.py). All in one process on the same documents, interleaved, the least time of each.
+  place (pipelines/blocks.py). All in one process on the same documents, interleaved, the least CPU time of each.
 - `mecab_share`: the share of the stage's time that is spent within MeCab.
 - `privacy_recall`, `privacy_precision`: the lowest over the types of a labelled set that benchmarks/personal.py makes.
 - `decontamination_recall` (`..._altered`: in another order, width, or with other numbers): the share of planted
@@ -101,16 +101,16 @@ def caught(stage: Refiner, texts: dict[tuple[str, str], list[str]]) -> dict[tupl
 
 
 class _Timed:
-    """A MeCab tagger that says how long it took."""
+    """A MeCab tagger that says how long it took, in seconds of this process's CPU."""
 
     def __init__(self, tagger: Any) -> None:
         self.tagger = tagger
         self.seconds = 0.0
 
     def parse(self, text: str) -> str:
-        begin = time.perf_counter()
+        begin = time.process_time()
         found: str = self.tagger.parse(text)
-        self.seconds += time.perf_counter() - begin
+        self.seconds += time.process_time() - begin
         return found
 
 
@@ -165,9 +165,9 @@ def speeds(texts: dict[str, list[str]], megabytes: float) -> tuple[dict[str, flo
         run(documents[:4])
     for _ in range(ROUNDS):
         for name, run in runs.items():
-            timed.seconds, begin = 0.0, time.perf_counter()
+            timed.seconds, begin = 0.0, time.process_time()
             run(documents)
-            seconds = time.perf_counter() - begin
+            seconds = time.process_time() - begin
             if name == "ours" and seconds < least[name]:
                 share = timed.seconds / seconds
             least[name] = min(least[name], seconds)

@@ -109,7 +109,7 @@ def _fingerprint(made: Plan, inputs: list[Input]) -> str:
     code = code_version(
         *dict.fromkeys((*extract.CODE, *refine.CODE, *dedup.CODE, *survey.CODE, *write.CODE, "pipelines.report"))
     )
-    options = [made.recipe.model_dump(), refine.options_key(made), dedup.options_key(made)]
+    options = [made.recipe.model_dump(), refine.measuring_key(made), refine.judging_key(made), dedup.options_key(made)]
     return fingerprint(files, options, write.tokenizer(made).key, code)
 
 

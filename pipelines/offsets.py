@@ -48,7 +48,7 @@ def read_offsets(digits: Any, codes: Any, firsts: Any, classes: Any) -> Any:
     """First character, end, class, unknown flag and cost of every word.
 
     Args:
-        digits: ``first-byte end-byte ±context ±cost-so-far `` of each word of a piece, one piece a line, the last line ended too.
+        digits: ``first-byte end-byte ±context ±cost-so-far `` of each word of a piece; one piece a line, all ended.
         codes: code points of the text.
         firsts: the character at which each piece begins.
         classes: the class of each context id.

@@ -1,14 +1,15 @@
 """The rule on misread characters: what each trace of them says, taken together.
 
 In: the measurements of other rules, and weights for them, which are data (misread.yaml, fitted by
-benchmarks/make_misread.py). Out: the logarithm of the odds that a seventh of the characters were misread, by a scanner
-or a hand. No trace is enough alone: names and headings run together have strange neighbours, old spelling has rare kanji
+benchmarks/make_misread.py). Out: the logarithm of the odds that a seventh of the characters were misread by a scanner.
+ No trace is enough alone: names and headings run together have strange neighbours, old spelling has rare kanji
 and long paths through the dictionary, lists of directors have both. Where 7 wanted sentences in 1,000 are rejected, all
 traces together find 91 of 100 misread ones and strange neighbours alone 55; in filings of companies never seen, 99.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -22,10 +23,10 @@ from registry.names import rule
 def misread(doc: Text) -> float:
     """Log-odds that the text was misread: below -5 in clean prose, above 3 where every seventh character is wrong."""
     constant, weights = _weights()
-    return constant + sum(weight * rule.get(name)(doc) for name, weight in weights)
+    return constant + sum(weight * trace(doc) for trace, weight in weights)
 
 
 @cache
-def _weights() -> tuple[float, list[tuple[str, float]]]:
+def _weights() -> tuple[float, list[tuple[Callable[[Text], float], float]]]:
     data = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
-    return float(data["constant"]), [(name, float(weight)) for name, weight in data["weights"].items()]
+    return float(data["constant"]), [(rule.get(name), float(weight)) for name, weight in data["weights"].items()]

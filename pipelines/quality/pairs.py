@@ -81,7 +81,7 @@ def count_pairs(codes: Any, script: Any, pairs: Any, kana: Any, start: Any, end:
         row = column if i else kana_class(first, left)
         column = kana_class(second, right)
         japanese = _HIRAGANA <= left <= _KANJI or _HIRAGANA <= right <= _KANJI
-        if not japanese or left == _BLANK or right == _BLANK or first in _ANYWHERE or second in _ANYWHERE:
+        if not japanese or _BLANK in (left, right) or first in _ANYWHERE or second in _ANYWHERE:
             continue
         total += 1
         while word < start.size and start[word] <= i:

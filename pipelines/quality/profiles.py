@@ -93,6 +93,11 @@ class Profile:
         return [(name, rule.get(name), options.get(name, {})) for name in rule]
 
 
+def decided_by_profile(row: Mapping[str, Any]) -> bool:
+    """Whether thresholds decide a ledger's row: no failure, policy, block or benchmark forestalled them."""
+    return row["fate"] in {"kept", "duplicate"} or (row["stage"] == "refine" and row["rule"] in rule)
+
+
 def load_profile(kind: str, folders: Sequence[Path] = (), overrides: Mapping[str, Any] | None = None) -> Profile:
     """The profile called `kind`: built in, then as each of `folders` changes it, then as the recipe does.
 

@@ -189,10 +189,11 @@ def hash_prose(codes: Any, start: Any, end: Any, marks: Any) -> Any:
     return hashes[:count].copy()
 
 
-@kernel(_out[types.uint8], _u32, _u8, _u16, vector(types.int32, dimensions=2), _bool)
+@kernel(_table, _u32, _u8, _u16, vector(types.int32, dimensions=2), _bool)
 def find_menus(codes: Any, script: Any, traits: Any, lines: Any, openings: Any) -> Any:
-    """Which lines could be menus: more than half of their items begin as some item of a menu does."""
-    could = np.zeros(lines.shape[0], np.uint8)
+    """The lines that could be menus: more than half of their items begin as some item of a menu does."""
+    could = np.empty((lines.shape[0], 3), np.int32)
+    count = 0
     for line in range(lines.shape[0]):
         items = likely = 0
         inside = False
@@ -203,8 +204,10 @@ def find_menus(codes: Any, script: Any, traits: Any, lines: Any, openings: Any) 
                 following = codes[i + 1] if i + 1 < lines[line, 1] else np.uint32(0)
                 likely += openings[(codes[i] * np.uint32(31) + following) & np.uint32(0xFFFF)]
             inside = not apart
-        could[line] = 2 * likely > items
-    return could
+        if 2 * likely > items:
+            could[count] = lines[line]
+            count += 1
+    return could[:count].copy()
 
 
 @kernel(_out[types.int64], _u32, _i32, _bool)

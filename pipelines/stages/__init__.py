@@ -79,14 +79,14 @@ class Run:
         return result
 
 
-def groups_on_record(folder: Path) -> dict[str, list[Slice]]:
-    """Slices by key, of every finished task whose outputs are still whole."""
+def groups_on_record(folder: Path, entry: str = "groups") -> dict[str, list[Slice]]:
+    """Slices by key, of every finished task whose outputs are still whole; `entry` of its result holds the keys."""
     known: dict[str, list[Slice]] = {}
     for path in sorted(folder.glob("*.json")):
         result = read_record(folder, path.stem)
         if result is not None:
             pack = str(folder / result["outputs"][0])
-            for key, slices in result["groups"]:
+            for key, slices in result.get(entry, []):
                 known[key] = [Slice(pack, *numbers) for numbers in slices]
     return known
 
