@@ -3,7 +3,7 @@
 In: normalised text. Out: the text with 〈電話番号〉 and the like in the place of values, the spans that were cut from
 it, and how many of each type there were. The value itself goes nowhere else. With a salt, each span has a digest of its
 value, so that an auditor who holds the salt can tell where one number stands, and nobody else can: without a secret, a
-hash of ten digits is undone by trying them all in a minute, so there is none then.
+hash of ten digits is undone by trying them all, so there is none then.
 
 Digits alone prove nothing: 1 in 11 numbers of 12 digits has the check digit of an individual number, 1 in 10 that of a
 card. So a number counts where a label says what it is, or where it stands free in prose: between kana, spaces and

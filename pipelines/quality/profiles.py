@@ -88,7 +88,7 @@ class Profile:
 
     @cached_property
     def _rules(self) -> list[tuple[str, Callable[..., float], Mapping[str, Any]]]:
-        """Every registered rule: looked up once, because 50 look-ups take as long as the rules of a short record."""
+        """Every registered rule: looked up once, not for every document."""
         options = {limit.rule: limit.options for limit in self.limits}
         return [(name, rule.get(name), options.get(name, {})) for name in rule]
 
