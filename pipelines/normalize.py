@@ -51,7 +51,7 @@ _PERIOD = re.compile(rf"(?<![{_PROTECTED}])．|．(?![{_PROTECTED}])")
 
 
 class Need:
-    """What a text has that may have to be written otherwise. Plain numbers, which are cheaper to test than an IntFlag."""
+    """What a text has that may have to be written otherwise. Plain numbers: cheaper than an IntFlag."""
 
     LINE_END = 1  # another one than \n
     SPACE = 2  # another one than U+0020
