@@ -27,9 +27,15 @@ if TYPE_CHECKING:
 
 DATA = Path(__file__).resolve().parents[1] / "../shared/data"
 FILES = {
-    "filing": ("edinet_fsa_sample/**/*.htm", "edinet_htm/**/*.htm"),
+    "filing": (
+        "edinet_fsa_sample/**/*.htm",
+        "edinet_htm/**/*.htm",
+        "edinet_csv/*.tsv",
+        "edinet_xbrl/*.xbrl",
+        "tdnet/**/*.htm",
+    ),
     "law": ("law/2013_text/*.txt", "law/2016_text/*.txt"),
-    "textbook": ("textbook/**/*.md",),
+    "textbook": ("textbook/**/*.md", "html_gold/**/*.html"),
     "literature": ("aozora/*.txt",),
 }
 KINDS = (*FILES, "record")
@@ -44,9 +50,14 @@ def wanted(folder: Path, *, one_in: int = 1, first: int = -1) -> dict[str, list[
     texts = {
         kind: [text for file in _files(folder, kind)[first::one_in] for text in extracted(file, kind)] for kind in FILES
     }
-    annotated = sorted(folder.glob("chabsa/*.json"))[first::one_in]
-    texts["record"] = [s["sentence"] for file in annotated for s in json.loads(file.read_bytes())["sentences"]]
+    texts["record"] = sentences(folder, first, one_in)
     return texts
+
+
+def sentences(folder: Path, first: int, one_in: int = 2) -> list[str]:
+    """The sentences of chABSA: those of one company in `one_in`, from the `first` on."""
+    annotated = sorted(folder.glob("chabsa/*.json"))[first::one_in]
+    return [found["sentence"] for file in annotated for found in json.loads(file.read_bytes())["sentences"]]
 
 
 def _files(folder: Path, kind: str) -> list[Path]:

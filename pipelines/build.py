@@ -120,7 +120,7 @@ def _fingerprint(made: Plan, inputs: list[Input]) -> str:
     code = code_version(
         *dict.fromkeys((*extract.CODE, *refine.CODE, *dedup.CODE, *survey.CODE, *write.CODE, "pipelines.report"))
     )
-    options = [made.recipe.made_of(), refine.options_key(made), dedup.options_key(made)]
+    options = [made.recipe.made_of(), refine.measuring_key(made), refine.judging_key(made), dedup.options_key(made)]
     return fingerprint(files, options, write.tokenizer(made).key, code)
 
 

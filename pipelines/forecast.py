@@ -103,7 +103,7 @@ def _measure(plan: Plan, changes: Sequence[str], items: list[Input], folder: Pat
     reading = {**spec, **extract.reading(plan, items, folder / "log")}
     extracted = _timed(sample, "extract", extract.task, reading, folder)
     slices = _slices(folder / "extract.arrow", extracted)
-    units = [refine.unit_spec(refine.Unit(items[n], piece, str(i))) for i, (n, piece) in enumerate(slices)]
+    units = [refine.unit_spec(refine.Unit(items[n], piece, str(i), str(i)), {}) for i, (n, piece) in enumerate(slices)]
     sample.text = 3 * sum(piece.size for _, piece in slices)
     refine.task({**spec, "units": []}, folder / "warm", lambda _: None)  # loads dictionary and rules, once per worker
     refined = _timed(sample, "refine", refine.task, {**spec, "units": units}, folder)

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from pipelines.survey import Need
-
 _CJK = (
     r"\u3001-\u3007\u300c-\u3011\u3041-\u3096\u309d-\u309f\u30a1-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uff08\uff09\uff0c\uff0e"
     r"\U00020000-\U0003fffd"
@@ -52,6 +50,18 @@ _COMMA = re.compile(rf"(?<![{_PROTECTED}])，|，(?![{_PROTECTED}])")
 _PERIOD = re.compile(rf"(?<![{_PROTECTED}])．|．(?![{_PROTECTED}])")
 
 
+class Need:
+    """What a text has that may have to be written otherwise. Plain numbers: cheaper than an IntFlag."""
+
+    LINE_END = 1  # another one than \n
+    SPACE = 2  # another one than U+0020
+    INVISIBLE = 4
+    MAPPED = 8  # a character with another spelling
+    MARK = 16  # accents and voiced marks
+    CJK = 32  # a character beside which a space is closed; by itself no need
+    GAP = 64  # spaces between two of these, outside of tables
+
+
 def normalize(
     text: str,
     *,
@@ -73,7 +83,7 @@ def normalize(
         kutoten: ``majority`` writes ，． as 、。 where they outnumber those; never between letters or digits.
         join_lines: joins the lines of hard-wrapped prose.
     """
-    from pipelines.survey import Need, survey
+    from pipelines.survey import survey  # its machine code takes half a second to load
 
     expand, half = symbols == "expand", width == "half"
     needs = survey(text, _table(expand, half))
@@ -89,10 +99,8 @@ def normalize(
     return text.strip("\n")
 
 
-def _visible(text: str, needs: Need) -> str:
+def _visible(text: str, needs: int) -> str:
     """`text` with plain line ends and spaces, and without what no reader can see."""
-    from pipelines.survey import Need
-
     if needs & Need.LINE_END:
         text = _NEWLINE.sub("\n", text)
     if needs & Need.SPACE:
@@ -102,9 +110,7 @@ def _visible(text: str, needs: Need) -> str:
     return text
 
 
-def _characters(text: str, needs: Need, *, expand: bool, half: bool) -> str:
-    from pipelines.survey import Need
-
+def _characters(text: str, needs: int, *, expand: bool, half: bool) -> str:
     if needs & Need.MAPPED:
         pattern, table = _mapping(expand, half)
         text = pattern.sub(lambda match: table.get(match[0], match[0]), text)
@@ -119,8 +125,6 @@ def _characters(text: str, needs: Need, *, expand: bool, half: bool) -> str:
 def _table(expand: bool, half: bool) -> NDArray[np.uint8]:
     """What each code point asks for: a `Need`."""
     import numpy as np
-
-    from pipelines.survey import Need
 
     patterns = {
         Need.LINE_END: _NEWLINE,

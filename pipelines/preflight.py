@@ -65,6 +65,7 @@ class Plan:
             normalize=refine.normalize,
             privacy=refine.privacy,
             officers=refine.officers,
+            salt=self.salt_file.read_bytes() if self.salt_file else b"",
             signer=self._signer(),
             user_dictionary=self.user_dictionary,
             blocks=self.blocks(),
@@ -76,6 +77,12 @@ class Plan:
     def user_dictionary(self) -> Path | None:
         """The recipe's MeCab user dictionary, if it names one."""
         name = self.recipe.refine.user_dictionary
+        return self.place(name) if name else None
+
+    @property
+    def salt_file(self) -> Path | None:
+        """The file that holds the secret for digests of masked values, if the recipe names one."""
+        name = self.recipe.refine.salt
         return self.place(name) if name else None
 
     def blocks(self) -> list[Block]:
@@ -145,12 +152,23 @@ def _check_refine(made: Plan) -> None:
 
     try:
         check_normalize(made.recipe.refine.normalize)
+        _check_salt(made.salt_file)
         if made.user_dictionary:
             Analyzer(made.user_dictionary)
         made.blocks()
         made.items()
     except UsageError as error:
         raise RecipeError(f"{made.path}: {error}") from error
+
+
+def _check_salt(file: Path | None) -> None:
+    from pipelines.privacy import SALT_BYTES
+
+    if file is not None and (not file.is_file() or file.stat().st_size < SALT_BYTES):
+        raise UsageError(
+            f"refine.salt: {file} must be a file of {SALT_BYTES} secret bytes or more, such as: "
+            f"head -c 32 /dev/urandom > {file.name}"
+        )
 
 
 def _check_extractors(path: Path, recipe: Recipe) -> None:

@@ -72,6 +72,7 @@ class Refiner:
         user_dictionary: Path | None,
         blocks: Sequence[Block],
         officers: Officers = "keep",
+        salt: bytes = b"",
         decontaminator: Decontaminator | None = None,
         remove: Remove = "documents",
     ) -> None:
@@ -84,6 +85,7 @@ class Refiner:
         self._normalize = check_normalize(normalize)
         self._privacy: Privacy = privacy
         self._officers: Officers = officers
+        self._salt = salt
         self._signer = signer
         self._analyzer = Analyzer(user_dictionary)
         self._blocks = blocks
@@ -98,7 +100,8 @@ class Refiner:
             UnknownNameError: the document's kind has no profile.
         """
         profile = self._profile(document)
-        masked = mask(normalize(document.text, **self._normalize), mode=self._privacy, officers=self._officers)
+        text = normalize(document.text, **self._normalize)
+        masked = mask(text, mode=self._privacy, officers=self._officers, salt=self._salt)
         changed = dataclasses.replace(document, text=masked.text, metadata=dict(document.metadata))
         refused = self._refused(changed)
         text, overlaps = self._decontaminated(changed.text)
@@ -110,7 +113,7 @@ class Refiner:
         measurements = profile.measure(doc)
         measurements |= {f"privacy_{type_}": float(count) for type_, count in masked.counts.items()}
         measurements |= {f"unwanted {word}": float(count) for word, count in sorted(doc.phrases["unwanted"].items())}
-        measurements["quality"] = round(1.0 - doc.unknown / max(int(doc.japanese.sum()), 1), 2)
+        measurements["quality"] = round(1.0 - doc.unknown / max(doc.counted.japanese, 1), 2)
         return Refined(
             text=text,
             chars=len(text),

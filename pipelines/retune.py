@@ -1,9 +1,9 @@
 """A finished build and changed thresholds -> what they would change, from the measurements in the ledger alone.
 
 In: a build, and `KEY=VALUE` changes to the profiles of its recipe. Out: a `Change` per document whose fate a profile
-decides otherwise. Nothing is extracted, cleaned or measured. `corpus build` with the same changes then makes the corpus
-so, without extracting again. Duplicates are not searched again here: what a
-duplicate's survivor becomes is told, what else would survive is not.
+decides otherwise. Nothing is extracted, cleaned or measured; `corpus build` with the same changes then makes the corpus
+so, from the same measurements. Duplicates are not searched again here: what a duplicate's survivor becomes is told,
+what else would survive is not.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipelines.quality.profiles import decided_by_profile
 from registry.errors import RecipeError
-from registry.names import rule
 
 if TYPE_CHECKING:
     from pipelines.preflight import Plan
@@ -50,11 +50,10 @@ def check_changes(changes: Iterable[str], measured: Plan, changed: Plan) -> None
 def retune(rows: Iterable[Mapping[str, Any]], profiles: Mapping[str, Profile]) -> Iterator[Change]:
     """The documents among `rows` of a ledger that `profiles` judge otherwise than it says."""
     for row in rows:
-        decided = row["stage"] == "refine" and row["rule"] in rule
-        if row["fate"] not in {"kept", "duplicate"} and not decided:
-            continue  # it failed, or a block, a benchmark or the policy rejected it
+        if not decided_by_profile(row):
+            continue
         verdict = profiles[row["kind"]].judge(row["measurements"])
-        before, after = row["rule"] if decided else "", verdict.rule if verdict else ""
+        before, after = row["rule"] if row["fate"] == "rejected" else "", verdict.rule if verdict else ""
         if bool(before) != bool(after):
             value = verdict.value if verdict else row["value"]
             threshold = verdict.threshold if verdict else row["threshold"]

@@ -6,37 +6,26 @@ the survey costs 1.
 
 from __future__ import annotations
 
-from enum import IntFlag
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numba import types
 
 from pipelines.dedup.kernel import kernel, vector
+from pipelines.normalize import Need
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Need(IntFlag):
-    """What a text has that may have to be written otherwise."""
-
-    LINE_END = 1  # another one than \n
-    SPACE = 2  # another one than U+0020
-    INVISIBLE = 4
-    MAPPED = 8  # a character with another spelling
-    MARK = 16  # accents and voiced marks
-    CJK = 32  # a character beside which a space is closed; by itself no need
-    GAP = 64  # spaces between two of these, outside of tables
-
-
-_CJK, _GAP = int(Need.CJK), int(Need.GAP)
+_CJK, _GAP = Need.CJK, Need.GAP
 _SPACE, _LINE, _BAR = 32, 10, 124
 
 
-def survey(text: str, table: NDArray[np.uint8]) -> Need:
-    """The needs of `text`. `table` has the `Need` of each of the 0x110000 code points."""
-    return Need(_survey(np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32), table))
+def survey(text: str, table: NDArray[np.uint8]) -> int:
+    """The `Need`s of `text`, as a plain number. `table` has the `Need` of each of the 0x110000 code points."""
+    needs: int = _survey(np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32), table)
+    return needs
 
 
 @kernel(types.int64, vector(types.uint32), vector(types.uint8))

@@ -9,6 +9,9 @@ affixes as long as it goes: 貸倒引当金 is one, not 貸倒, 引当 and 金. 
 from __future__ import annotations
 
 import math
+import shlex
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +23,7 @@ import numpy as np
 
 from pipelines.quality import alphabet
 from pipelines.words import Pos
+from registry.errors import UsageError
 
 if TYPE_CHECKING:
     from pipelines.words import Analyzer, Words
@@ -90,12 +94,29 @@ def domain_terms(counted: Counted, tokens: Callable[[Sequence[str]], Sequence[in
 def dictionary_lines(terms: Iterable[Term]) -> Iterator[str]:
     """Lines of a MeCab user dictionary for unidic-lite, of the terms that it cuts or does not know.
 
-    Compile it with ``fugashi-build-dict -f utf8 -t utf8 -u terms.dic FILE`` and name it as `refine.user_dictionary`.
+    `compile_dictionary` makes of them what a recipe names as `refine.user_dictionary`.
     """
     for term in terms:
         if (term.words > 1 or term.unknown) and not set(term.text) & set(',"'):
             reading = ",".join([term.text] * 6)
             yield f"{term.text},5146,5146,{_COST},名詞,普通名詞,一般,*,*,*,{reading},和,*,*,*,*"
+
+
+def compile_dictionary(source: Path, target: Path) -> None:
+    """The lines at `source` as a compiled dictionary at `target`.
+
+    Raises:
+        UsageError: MeCab's compiler, which runs in a process of its own because it writes to it and ends it, refuses.
+    """
+    import unidic_lite
+
+    arguments = shlex.join(
+        ["compiler", "-d", unidic_lite.DICDIR, "-u", str(target), "-f", "utf8", "-t", "utf8", str(source)]
+    )
+    program = "import fugashi, sys; fugashi.build_dictionary(sys.argv[1])"
+    done = subprocess.run([sys.executable, "-I", "-c", program, arguments], capture_output=True, check=False)
+    if done.returncode or not target.is_file():
+        raise UsageError(f"{source} cannot be compiled: {done.stderr.decode(errors='replace').strip()[-300:]}")
 
 
 @cache

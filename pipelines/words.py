@@ -1,9 +1,9 @@
 """Text -> its words: one MeCab pass, whose arrays rules, near-duplicates, vocabulary and statistics share.
 
-In: any text. Out: `Words`, four arrays of n words: first and last character, class, and whether the dictionary knew it.
-MeCab itself writes byte positions and context ids as digits, and machine code reads a whole document's digits at once,
-so no Python object is made per word: 95 % of the time is MeCab's, where fugashi's node objects alone cost a fourth
-more than all of it, and their features five times as much.
+In: any text. Out: `Words`, five arrays of n words: first and last character, class, whether the dictionary knew it,
+cost. MeCab itself writes byte positions, context ids and costs as digits, and machine code reads a whole document's
+digits at once, so no Python object is made per word: 90 % of the time is MeCab's, where fugashi's node objects alone
+cost a fourth more than all of it, and their features five times as much.
 
 MeCab stops at a NUL, refuses surrogates, and takes 270 bytes of memory for every byte of a line. So blind characters
 are blanked first, one for one, and lines are cut: at line ends, and long ones after 。 or at 4,096 characters.
@@ -24,8 +24,6 @@ import numpy as np
 from registry.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
 LONGEST_PIECE = 4096  # characters that MeCab sees at once
@@ -35,7 +33,12 @@ CACHE_CHARACTERS = 1 << 20  # about 60 MB of a worker's memory when full
 _BLIND = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\xa0\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _LONG = re.compile(rf"[^\n]{{0,{LONGEST_PIECE - 1}}}。|[^\n]{{1,{LONGEST_PIECE}}}")
-_FORMAT = r"-O '' -E '\n' -F '%ps\s%pe\s%phl\s' -U '%ps\s%pe\s-%phl\s'"  # "-" marks what the dictionary does not know
+_LINE_END = 10
+_NOUGHT = np.zeros(1, np.int64)
+_FORMAT = (
+    r"-O '' -E '\n' -F '%ps\s%pe\s%phl\s%pc\s' "
+    r"-U '%ps\s%pe\s-%phl\s%pc\s'"  # "-" marks what the dictionary does not know
+)
 
 
 class Pos(IntEnum):
@@ -89,6 +92,7 @@ class Words:
     end: NDArray[np.int32]  # (n,) one past the last
     pos: NDArray[np.uint8]  # (n,) a `Pos`
     unknown: NDArray[np.bool_]  # (n,) not in the dictionary; true of Latin words and most numbers too
+    cost: NDArray[np.int32]  # (n,) of the word and of its joint with the one before: MeCab's -700 ln of a likelihood
 
     def __len__(self) -> int:
         return len(self.start)
@@ -133,17 +137,18 @@ class Analyzer:
         if _blind()[codes].any():
             clean = _SURROGATE.sub("\ufffd", _BLIND.sub(" ", clean))
             codes = np.frombuffer(clean.encode("utf-32-le"), np.uint32)
-        pieces = list(_pieces(clean))
-        digits = "\n".join([*(self._parse(piece) for _, piece in pieces), ""]).encode("ascii")
-        firsts = np.fromiter((*(first for first, _ in pieces), 0), np.int64, len(pieces) + 1)
-        return Words(text, *self._read(np.frombuffer(digits, np.uint8), codes, firsts, self._classes))
+        pieces = clean.split("\n")
+        firsts = np.append(_NOUGHT, np.flatnonzero(codes == _LINE_END) + 1) if len(pieces) > 1 else _NOUGHT
+        if len(codes) > LONGEST_PIECE and max(map(len, pieces)) > LONGEST_PIECE:
+            pieces, firsts = _cut(pieces)
+        seen = self._seen
+        found = [known if (known := seen.get(piece)) is not None else self._parse(piece) for piece in pieces]
+        digits = np.frombuffer("\n".join(found).encode("ascii") + b"\n", np.uint8)
+        return Words(text, *self._read(digits, codes, firsts, self._classes))
 
     def _parse(self, piece: str) -> str:
-        """``first-byte end-byte ±context`` of each word of `piece`, as digits."""
-        known = self._seen.get(piece)
-        if known is not None:
-            return known
-        found: str = self._tagger.parse(piece).strip()
+        """``first-byte end-byte ±context cost`` of each word of `piece`, as digits; it is remembered if it is short."""
+        found: str = self._tagger.parse(piece)
         if len(piece) <= LONGEST_CACHED:
             self._room -= len(piece)
             if self._room < 0:
@@ -153,14 +158,17 @@ class Analyzer:
         return found
 
 
-def _pieces(text: str) -> Iterator[tuple[int, str]]:
+def _cut(lines: list[str]) -> tuple[list[str], NDArray[np.int64]]:
+    """Lines cut into pieces that MeCab may see, and the character of the text at which each piece begins."""
+    pieces: list[str] = []
+    firsts: list[int] = []
     first = 0
-    for line in text.split("\n"):
-        if len(line) > LONGEST_PIECE:
-            yield from ((first + piece.start(), piece[0]) for piece in _LONG.finditer(line))
-        elif line:
-            yield first, line
+    for line in lines:
+        for piece in _LONG.finditer(line):
+            pieces.append(piece[0])
+            firsts.append(first + piece.start())
         first += len(line) + 1
+    return pieces, np.array(firsts, np.int64)
 
 
 @cache

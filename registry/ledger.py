@@ -8,7 +8,7 @@ holds over its rows, is checked at the end of every build, and is why nothing ca
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,7 @@ class Cut:
     rule: str
     start: int
     end: int
+    digest: str = ""  # of a masked value, keyed with the recipe's salt: equal for equal values, and not to be undone
 
 
 def ledger_schema() -> pa.Schema:
@@ -77,11 +78,11 @@ def ledger_schema() -> pa.Schema:
 
 
 def cuts_type() -> pa.DataType:
-    """A list of spans: stage, rule, start, end."""
+    """A list of spans: the fields of `Cut`."""
     import pyarrow as pa
 
-    span = [("stage", pa.string()), ("rule", pa.string()), ("start", pa.int32()), ("end", pa.int32())]
-    return pa.list_(pa.struct([pa.field(name, kind) for name, kind in span]))
+    kinds = {"start": pa.int32(), "end": pa.int32()}
+    return pa.list_(pa.struct([pa.field(field.name, kinds.get(field.name, pa.string())) for field in fields(Cut)]))
 
 
 def text_schema() -> pa.Schema:

@@ -83,6 +83,11 @@ class Refine(Section):
     officers: Literal["keep", "mask"] = Field(
         "keep", description="Names of officers beside their titles, which are public in filings."
     )
+    salt: str | None = Field(
+        None,
+        description="A file with a secret of 16 bytes or more, from the recipe's folder: the ledger then holds a keyed "
+        "hash of every masked value, so that equal values can be told. Without it there is none: it could be undone.",
+    )
     profiles: dict[str, dict[str, Any]] = Field(
         {}, description="Changes to profiles: by kind and rule, `{news: {hiragana_ratio: {at_least: 0.2}}}`."
     )

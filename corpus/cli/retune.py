@@ -24,7 +24,7 @@ def command(build: str, recipe: str, changes: tuple[str, ...], as_json: bool) ->
     """Tell what other thresholds would change in a build, from its measurements.
 
     BUILD is the build folder, RECIPE what it was built from, such as: corpus retune builds/ja_finance ja_finance --set
-    refine.profiles.filing.strange_pairs.at_most=0.1. Nothing is extracted or measured again, and nothing is written;
+    refine.profiles.filing.misread.at_most=2. Nothing is extracted or measured again, and nothing is written;
     `corpus build` with the same --set makes the corpus so.
     """
     from corpus.opened import open_build

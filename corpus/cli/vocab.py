@@ -18,16 +18,17 @@ _COLUMNS = ("text", "count", "documents", "keyness", "tokens", "words", "unknown
 @click.command("vocab")
 @click.argument("build")
 @click.option("--most", type=click.IntRange(min=1), default=2000, show_default=True, help="How many terms.")
-@click.option("--out", type=click.Path(path_type=Path), help="Write terms.tsv, terms.txt and terms.csv to this folder.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write terms.tsv, .txt, .csv and .dic to this folder.")
 def command(build: str, most: int, out: Path | None) -> None:
     """List the terms of a build's domain: frequency, keyness, tokens per term.
 
-    Terms are frequent in BUILD against general Japanese. terms.txt is a list for a tokenizer's vocabulary, terms.csv
-    the source of a MeCab user dictionary, with the terms that MeCab cuts or does not know.
+    Terms are frequent in BUILD against general Japanese. terms.txt is a list for a tokenizer's vocabulary, terms.dic
+    a MeCab user dictionary of the terms that MeCab cuts or does not know, ready for a recipe's refine.user_dictionary,
+    and terms.csv its source.
     """
     from corpus.opened import open_build
     from pipelines.tokenize import LanguageTokenizer
-    from pipelines.vocabulary import count_terms, dictionary_lines, domain_terms
+    from pipelines.vocabulary import compile_dictionary, count_terms, dictionary_lines, domain_terms
     from pipelines.words import Analyzer
     from registry.publish import write_text
 
@@ -47,6 +48,7 @@ def command(build: str, most: int, out: Path | None) -> None:
         write_text(out / "terms.tsv", table)
         write_text(out / "terms.txt", "".join(f"{term.text}\n" for term in terms))
         write_text(out / "terms.csv", "".join(f"{line}\n" for line in dictionary_lines(terms)))
+        compile_dictionary(out / "terms.csv", out / "terms.dic")
     fertility = sum(term.tokens * term.count for term in terms) / max(sum(term.count for term in terms), 1)
     unknown = sum(term.unknown for term in terms)
     click.echo(

@@ -147,7 +147,7 @@ class Originals:
 
         refine = self._plan.recipe.refine
         normal = normalize(original, **refine.normalize)
-        masked = mask(normal, mode=refine.privacy)
+        masked = mask(normal, mode=refine.privacy, officers=refine.officers)
         steps = [Step("normalize", normal, _blanked(changes(original, normal), normal, masked.cuts))]
         steps.append(Step("privacy", masked.text, []))
         return [*steps, *self._blocks(row, masked.text)] if refine.blocks else steps

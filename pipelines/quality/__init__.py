@@ -6,7 +6,7 @@ without reading a document again. Importing this package registers the rules tha
 
 from __future__ import annotations
 
-from pipelines.quality import encoding, lexicon, lines, markers, neighbours, repetition, script
+from pipelines.quality import encoding, lexicon, lines, markers, misread, neighbours, repetition, script
 from pipelines.quality.alphabet import Script
 from pipelines.quality.profiles import Limit, Profile, load_profile
 from pipelines.quality.text import Text
@@ -21,6 +21,7 @@ __all__ = [
     "lines",
     "load_profile",
     "markers",
+    "misread",
     "neighbours",
     "repetition",
     "script",

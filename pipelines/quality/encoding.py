@@ -12,10 +12,11 @@ FEW = 50  # kanji
 _RARE, _UNREADABLE, _SUSPECTS = 9, 10, 11  # places in Text.scripts
 
 _MOJIBAKE = re.compile(
-    "[\u00c2-\u00ef][\u00a1-\u00bf\u0152-\u017e\u0192\u02c6\u02dc\u201a\u201e\u2020-\u2022\u2030\u2039\u203a\u20ac\u2122]"
-    "|[\u0192\u201a]\\S"  # Shift_JIS read as Windows-1252; above, UTF-8 read so: a lead byte, then a trail byte
-    "|[縺繧繝縲]\\S"  # UTF-8 read as Shift_JIS: E3 81, E3 82, E3 83, E3 80
-    "|(?:[、・][ァ-ヶー]){3,}"  # EUC-JP read as Shift_JIS, its half-width kana made full-width: A4 is ､ and A5 is ･
+    "[\u00c2-\u00ef\u0192\u201a縺繧繝縲、・](?:"  # led by a set, which the search skips to
+    "(?<=[\u00c2-\u00ef])[\u00a1-\u00bf\u0152-\u017e\u0192\u02c6\u02dc\u201a\u201e\u2020-\u2022\u2030\u2039\u203a\u20ac\u2122]"
+    "|(?<=[\u0192\u201a])\\S"  # Shift_JIS read as Windows-1252; above, UTF-8 read so: a lead byte, then a trail byte
+    "|(?<=[縺繧繝縲])\\S"  # UTF-8 read as Shift_JIS: E3 81, E3 82, E3 83, E3 80
+    "|(?<=[、・])[ァ-ヶー](?:[、・][ァ-ヶー]){2,})"  # EUC-JP read as Shift_JIS, half-width kana made full
 )
 
 

@@ -1,7 +1,7 @@
 """How often n-grams come again, for all lengths in one go, as machine code.
 
-An n-gram can only come again where its first n - 1 words do. So each length looks only at the places that the length
-before left over: in prose a tenth of the words are left at 5. 9 lengths cost as much as 2 sorts of all words.
+An n-gram can only come again where its first n - 1 words and its last n - 1 words do. So each length looks only at the
+places that the length before left over, which soon are few: in one novel 43 % of the pairs came before, 2 % at 5 words.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import numpy as np
 from numba import types
 
 from pipelines.dedup.kernel import kernel, vector
+from pipelines.quality.scan import hash_span
 
 _FREE = np.int32(-1)
 _SPREAD = np.uint64(0xD6E8FEB86659FD93)
 _HALF = np.uint64(32)
 
-_u64 = vector(types.uint64)
+_u64, _i32 = vector(types.uint64), vector(types.int32)
 _table = types.Tuple([types.int64, vector(types.int32, writable=True), vector(types.int32, writable=True)])  # type: ignore[no-untyped-call]
 
 
@@ -27,19 +28,22 @@ def number(keys: Any) -> Any:
     size = 16
     while size < 2 * keys.size:
         size *= 2
-    slots, known = np.full(size, _FREE), np.empty(size, np.uint64)
+    slots, known = np.full(size, _FREE), np.empty(keys.size, np.uint64)  # slots are looked up at random: kept small
     numbers, counts = np.empty(keys.size, np.int32), np.zeros(keys.size, np.int32)
     found = 0
     for i in range(keys.size):
-        mixed = keys[i] * _SPREAD
+        key = keys[i]
+        mixed = key * _SPREAD
         slot = np.int64((mixed ^ (mixed >> _HALF)) & np.uint64(size - 1))
-        while slots[slot] != _FREE and known[slot] != keys[i]:
+        mine = slots[slot]
+        while mine != _FREE and known[mine] != key:
             slot = (slot + 1) & (size - 1)
-        if slots[slot] == _FREE:
-            slots[slot], known[slot] = found, keys[i]
+            mine = slots[slot]
+        if mine == _FREE:
+            slots[slot], known[found], mine = found, key, found
             found += 1
-        numbers[i] = slots[slot]
-        counts[slots[slot]] += 1
+        numbers[i] = mine
+        counts[mine] += 1
     return found, numbers, counts[:found].copy()
 
 
@@ -51,21 +55,20 @@ def repetition(words: Any, longest: Any) -> Any:
     grams, places = ones.copy(), np.arange(words.size)
     for n in range(1, longest + 1):
         total = words.size - n + 1
-        if total < 1 or places.size == 0:
+        if total < 1:
             break
-        if n > 1:
-            keys = np.empty(places.size, np.uint64)
-            for i in range(places.size):
-                keys[i] = np.uint64(grams[i]) * np.uint64(words.size) + np.uint64(ones[places[i] + n - 1])
-            found, grams, counts = number(keys)
-        result[n, 0] = (places.size - found) / total
-        result[n, 1] = counts.max()
+        result[n, 1] = 1
+        if places.size:
+            result[n, 0], result[n, 1] = (places.size - found) / total, counts.max()
         left = 0
-        for i in range(places.size):
-            if counts[grams[i]] > 1 and places[i] + n < words.size:
-                places[left], grams[left] = places[i], grams[i]
+        keys = np.empty(places.size, np.uint64)
+        for i in range(places.size - 1):
+            if places[i + 1] == places[i] + 1 and counts[grams[i]] > 1 and counts[grams[i + 1]] > 1:
+                keys[left] = np.uint64(grams[i]) * np.uint64(words.size) + np.uint64(ones[places[i] + n])
+                places[left] = places[i]
                 left += 1
-        places, grams = places[:left].copy(), grams[:left].copy()
+        places = places[:left].copy()
+        found, grams, counts = number(keys[:left].copy())
     return result
 
 
@@ -93,15 +96,34 @@ def repeated_strings(codes: Any, lines: Any, n: Any) -> Any:
     return (total - found) / max(total, 1)
 
 
-@kernel(types.float64, _u64, vector(types.int32), types.int64)
-def repeated_share(hashes: Any, sizes: Any, least: Any) -> Any:
-    """The share of the characters in spans, of `least` characters or more, that were there before."""
+@kernel(types.float64, vector(types.uint32), vector(types.int32, dimensions=2), types.int64)
+def repeated_share(codes: Any, spans: Any, least: Any) -> Any:
+    """The share of the characters in `spans`, of `least` characters or more, that were there before."""
+    hashes = np.empty(spans.shape[0], np.uint64)
+    for i in range(spans.shape[0]):
+        hashes[i] = hash_span(codes, spans[i, 0], spans[i, 1])
     _, numbers, counts = number(hashes)
     seen = np.zeros(counts.size, np.bool_)
     total = repeated = 0
     for i in range(hashes.size):
-        total += sizes[i]
-        if seen[numbers[i]] and sizes[i] >= least:
-            repeated += sizes[i]
+        size = spans[i, 1] - spans[i, 0]
+        total += size
+        if seen[numbers[i]] and size >= least:
+            repeated += size
         seen[numbers[i]] = True
     return repeated / max(total, 1)
+
+
+@kernel(types.UniTuple(types.int64, 2), vector(types.uint32), _i32, _i32, vector(types.uint8), types.int64)  # type: ignore[no-untyped-call]
+def distinct(codes: Any, start: Any, end: Any, marks: Any, within: Any) -> Any:
+    """How many different ones there are of the first `within` Japanese words of prose; and how many words that are."""
+    hashes = np.empty(min(within, start.size), np.uint64)
+    count = 0
+    for i in range(start.size):
+        if count == hashes.size:
+            break
+        if marks[i] == 3:
+            hashes[count] = hash_span(codes, start[i], end[i])
+            count += 1
+    found, _, _ = number(hashes[:count].copy())
+    return found, count

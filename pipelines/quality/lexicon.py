@@ -11,6 +11,7 @@ from pipelines.quality.text import Text
 from registry.names import rule
 
 FEW = 50  # words or kanji
+_FEW_CHARACTERS = 20
 
 
 @rule
@@ -29,6 +30,12 @@ def lone_kanji(doc: Text) -> float:
 def mean_word(doc: Text) -> float:
     """Mean length in characters of the words in Japanese script."""
     return doc.counted.japanese_characters / max(doc.counted.japanese, 1)
+
+
+@rule
+def word_cost(doc: Text) -> float:
+    """What MeCab's best path costs per character of the Japanese words, in thousands: 2 to 3 in prose, 4 if misread."""
+    return doc.counted.japanese_cost / 1000 / max(doc.counted.japanese_characters, _FEW_CHARACTERS)
 
 
 @rule

@@ -18,28 +18,25 @@ _ELLIPSIS = ("…", "...", "・・・", "。。。", "続きを読む", "もっ�
 @rule
 def sentence_count(doc: Text) -> float:
     """How many sentences end in a full stop, question or exclamation mark."""
-    return float(doc.sentence_table[:, 2].sum())
+    return float(doc.sentence_counts.ended)
 
 
 @rule
 def sentence_share(doc: Text) -> float:
     """Share of the characters of prose that stand in sentences which end. 0 in menus and lists of keywords."""
-    start, end, ended = doc.sentence_table.T
-    return min(float(((end - start) * ended).sum()) / max(doc.prose_size, 1), 1.0)
+    return min(doc.sentence_counts.ended_characters / max(doc.prose_size, 1), 1.0)
 
 
 @rule
 def mean_sentence(doc: Text) -> float:
     """Mean length of a sentence in characters."""
-    start, end, _ = doc.sentence_table.T
-    return float((end - start).sum()) / max(len(start), 1)
+    return doc.sentence_counts.characters / max(doc.sentence_counts.sentences, 1)
 
 
 @rule
 def longest_sentence(doc: Text) -> float:
     """Length of the longest sentence in characters."""
-    start, end, _ = doc.sentence_table.T
-    return float((end - start).max(initial=0))
+    return float(doc.sentence_counts.longest)
 
 
 @rule
@@ -67,6 +64,8 @@ def list_lines(doc: Text) -> float:
 def ellipsis_lines(doc: Text) -> float:
     """Share of the lines of prose that break off with an ellipsis or an invitation to read on."""
     text = doc.text
+    if not any(sign in text for sign in _ELLIPSIS):
+        return 0.0
     found = sum(1 for start, end in doc.prose_table[:, :2].tolist() if text.endswith(_ELLIPSIS, start, end))
     return found / max(len(doc.prose_table), 1)
 

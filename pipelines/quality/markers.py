@@ -6,14 +6,13 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from pipelines.quality import alphabet
 from pipelines.quality.phrases import listed, opening_table
 from pipelines.quality.text import Text
 from registry.names import rule
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 _ITEMS = re.compile(r"[|｜/／>＞»›・･\s\[\]【】()（）*#●■▶-]+")
@@ -26,8 +25,7 @@ def navigation(doc: Text) -> float:
     from pipelines.quality.scan import find_menus
 
     could = find_menus(doc.codes, doc.script, alphabet.traits(), doc.line_table, _openings())
-    found = sum(map(_is_menu, doc.strings(doc.line_table[could.view(np.bool_)])))
-    return found / max(len(doc.line_table), 1)
+    return sum(map(_is_menu, doc.strings(could))) / max(len(doc.line_table), 1)
 
 
 @rule

@@ -1,4 +1,4 @@
-"""The rule on pairs of characters, which tells misread text from language: see quality/pairs.py."""
+"""The rules on pairs of characters, which tell misread text from language: see quality/pairs.py."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ FEW = 50  # pairs
 
 @rule
 def strange_pairs(doc: Text) -> float:
-    """Share of neighbours that Japanese does not have, plus that of kana beside each other far more rarely than chance.
+    """Share of neighbours that Japanese does not have, those within a word that the dictionary knows not counted."""
+    total, strange, _, _ = doc.pairs
+    return strange / max(total, FEW)
 
-    Old spelling and rare names are strange in the first way only, text that was misread in both.
-    """
-    total, strange, kana, strange_kana = doc.pairs
-    return strange / max(total, FEW) + strange_kana / max(kana, FEW)
+
+@rule
+def strange_kana(doc: Text) -> float:
+    """Share of the pairs of kana that stand beside each other far more rarely than chance."""
+    _, _, kana, strange = doc.pairs
+    return strange / max(kana, FEW)

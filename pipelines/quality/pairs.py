@@ -1,11 +1,10 @@
 """Which characters stand beside each other in Japanese: recognition errors leave words that MeCab knows, but odd pairs.
 
-Which pairs are usual is in two bitmaps beside this file, made by benchmarks/make_pairs.py from 5 MB of filings,
-statutes, textbooks, novels in old and new spelling, and encyclopedia paragraphs: pairs.bin, the 126,000 pairs that
+Which pairs are usual is in two bitmaps beside this file, made by benchmarks/make_pairs.py from 8 MB of filings,
+statutes, textbooks, novels in old and new spelling, and encyclopedia paragraphs: pairs.bin, the 144,000 pairs that
 occur (all digits are one character, all Latin letters another; 2^21 bits, hashed), and kana.bin, the pairs of kana,
-kanji as a class, and punctuation that are not far rarer than chance. On the half of the documents that they were not
-made from, text with 15 % of its characters misread has 0.16 to 0.33 strange pairs in filings, statutes and textbooks;
-untouched, 99 in 100 have below 0.13, 0.004 and 0.06.
+kanji as a class, and punctuation that are not far rarer than chance. A word that MeCab's dictionary knows vouches for
+the pairs within it, so that names count for little. What the counts are worth is measured in quality/misread.py.
 """
 
 from __future__ import annotations
@@ -28,9 +27,10 @@ KANA = 182  # hiragana, katakana, 、, 。, any kanji, 「 or 」
 _BLANK, _HIRAGANA, _KANJI, _LATIN, _NUMBER = map(
     int, (Script.BLANK, Script.HIRAGANA, Script.KANJI, Script.LATIN, Script.NUMBER)
 )
-_BAR, _DIGIT, _LETTER = 124, np.uint32(48), np.uint32(65)
+_DIGIT, _LETTER = np.uint32(48), np.uint32(65)
+_ANYWHERE = (124, 0xA9, 0xAE, 0x2122)  # bars of tables; © ® ™ stand beside any name
 
-_u8, _u32 = vector(types.uint8), vector(types.uint32)
+_u8, _u32, _i32 = vector(types.uint8), vector(types.uint32), vector(types.int32)
 
 
 @cache
@@ -67,22 +67,31 @@ def pair_place(first: Any, second: Any) -> Any:
     return np.int64(mixed >> np.uint64(64 - PAIR_BITS))
 
 
-@kernel(vector(types.int64, writable=True), _u32, _u8, _u8, _u8)
-def count_pairs(codes: Any, script: Any, pairs: Any, kana: Any) -> Any:
-    """How many pairs there are, how many are strange, and both of pairs of kana."""
-    counts = np.zeros(4, np.int64)
+@kernel(vector(types.int64, writable=True), _u32, _u8, _u8, _u8, _i32, _i32, vector(types.boolean))
+def count_pairs(codes: Any, script: Any, pairs: Any, kana: Any, start: Any, end: Any, unknown: Any) -> Any:
+    """How many pairs there are, how many are strange and within no word that is known; and both of pairs of kana.
+
+    `start`, `end` and `unknown` are those of the words.
+    """
+    total = strange = kana_total = kana_strange = word = 0
+    within = np.int64(0)  # one past the last character of a known word
+    column = np.int64(-1)
     for i in range(codes.size - 1):
         first, second, left, right = codes[i], codes[i + 1], script[i], script[i + 1]
+        row = column if i else kana_class(first, left)
+        column = kana_class(second, right)
         japanese = _HIRAGANA <= left <= _KANJI or _HIRAGANA <= right <= _KANJI
-        apart = left == _BLANK or right == _BLANK or first == _BAR or second == _BAR  # noqa: PLR1714
-        if not japanese or apart:
+        if not japanese or _BLANK in (left, right) or first in _ANYWHERE or second in _ANYWHERE:
             continue
-        place = pair_place(folded(first, left), folded(second, right))
-        counts[0] += 1
-        counts[1] += (pairs[place >> 3] >> (place & 7)) & 1 == 0
-        row, column = kana_class(first, left), kana_class(second, right)
+        total += 1
+        while word < start.size and start[word] <= i:
+            within = np.int64(0) if unknown[word] else np.int64(end[word])
+            word += 1
+        if i + 1 >= within:
+            place = pair_place(folded(first, left), folded(second, right))
+            strange += (pairs[place >> 3] >> (place & 7)) & 1 == 0
         if row >= 0 and column >= 0 and not row == column == 180:
             place = row * KANA + column
-            counts[2] += 1
-            counts[3] += (kana[place >> 3] >> (place & 7)) & 1 == 0
-    return counts
+            kana_total += 1
+            kana_strange += (kana[place >> 3] >> (place & 7)) & 1 == 0
+    return np.array([total, strange, kana_total, kana_strange])

@@ -20,16 +20,20 @@ if TYPE_CHECKING:
     from pipelines.quality.text import Text
 
 COUNTED = ("advertising", "unwanted")
+_NOTHING: dict[str, Counter[str]] = {name: Counter() for name in COUNTED}
 
 
 def found(doc: Text) -> dict[str, Counter[str]]:
     """By list, how often each of its phrases stands in `doc`; of phrases that begin alike, the longest counts."""
     from pipelines.quality.scan import find_openings
 
-    counts: dict[str, Counter[str]] = {name: Counter() for name in COUNTED}
     phrases, openings = _phrases()
+    places = find_openings(doc.codes, doc.tokens.start, openings)
+    if not len(places):
+        return _NOTHING
+    counts: dict[str, Counter[str]] = {name: Counter() for name in COUNTED}
     text, end = doc.text, doc.tokens.end
-    for place in find_openings(doc.codes, doc.tokens.start, openings).tolist():
+    for place in places.tolist():
         for name, phrase in phrases.get(text[place : place + 2], ()):
             stop = place + len(phrase)
             if text.startswith(phrase, place) and end[min(np.searchsorted(end, stop), len(end) - 1)] == stop:

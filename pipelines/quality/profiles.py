@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,8 +75,27 @@ class Profile:
         Raises:
             InputError: ``rule_failed``; the detail names the rule and the exception, and holds no text.
         """
+        measurements = {}
+        for name, function, options in self._rules:
+            try:
+                value = float(function(doc, **options))
+            except Exception as error:  # a rule of a domain may raise anything; one document must not end the build
+                raise InputError("rule_failed", f"{name}: {type(error).__name__}") from error
+            if not math.isfinite(value):
+                raise InputError("rule_failed", f"{name}: {value} is no measurement")
+            measurements[name] = value
+        return measurements
+
+    @cached_property
+    def _rules(self) -> list[tuple[str, Callable[..., float], Mapping[str, Any]]]:
+        """Every registered rule: looked up once, not for every document."""
         options = {limit.rule: limit.options for limit in self.limits}
-        return {name: _measured(name, rule.get(name), doc, options.get(name, {})) for name in rule}
+        return [(name, rule.get(name), options.get(name, {})) for name in rule]
+
+
+def decided_by_profile(row: Mapping[str, Any]) -> bool:
+    """Whether thresholds decide a ledger's row: no failure, policy, block or benchmark forestalled them."""
+    return row["fate"] in {"kept", "duplicate"} or (row["stage"] == "refine" and row["rule"] in rule)
 
 
 def load_profile(kind: str, folders: Sequence[Path] = (), overrides: Mapping[str, Any] | None = None) -> Profile:
@@ -148,13 +168,3 @@ def _options(name: str, given: Mapping[str, Any], place: str) -> dict[str, Any]:
         return rule.check(name, given)
     except UsageError as error:
         raise RecipeError(f"{place}: {name}: {error}") from error
-
-
-def _measured(name: str, function: Callable[..., float], doc: Reading, options: Mapping[str, Any]) -> float:
-    try:
-        value = float(function(doc, **options))
-    except Exception as error:  # a rule of a domain may raise anything; one document must not end the build
-        raise InputError("rule_failed", f"{name}: {type(error).__name__}") from error
-    if not math.isfinite(value):
-        raise InputError("rule_failed", f"{name}: {value} is no measurement")
-    return value

@@ -5,14 +5,13 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from pipelines.quality.text import LONGEST_GRAM, Text
 from registry.names import rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
     from numpy.typing import NDArray
     from zstandard import ZstdCompressor
 
@@ -23,13 +22,13 @@ _RUN = 8  # place in Text.scripts
 @rule
 def repeated_lines(doc: Text, *, at_least: int = 10) -> float:
     """Share of the characters of prose in lines, of `at_least` characters or more, that were there before."""
-    return _repeated_spans(doc, doc.prose_table, at_least)
+    return _repeated_share(doc, doc.prose_table, at_least)
 
 
 @rule
 def repeated_sentences(doc: Text, *, at_least: int = 10) -> float:
     """Share of the characters of sentences, of `at_least` characters or more, that were there before."""
-    return _repeated_spans(doc, doc.sentence_table, at_least)
+    return _repeated_share(doc, doc.sentence_table, at_least)
 
 
 @rule
@@ -66,9 +65,10 @@ for _n in range(2, 5):
 @rule
 def distinct_words(doc: Text, *, within: int = 1000) -> float:
     """Share of distinct ones among the first `within` Japanese words of prose; it falls with length, so a window."""
-    words = np.flatnonzero(doc.japanese & doc.prose_words)[:within]
-    hashes = doc.hashes(doc.tokens.start[words], doc.tokens.end[words])
-    return len(set(hashes.tolist())) / len(words) if len(words) >= _FEW else 1.0
+    from pipelines.quality.grams import distinct
+
+    different, words = distinct(doc.codes, doc.tokens.start, doc.tokens.end, doc.marks, within)
+    return different / words if words >= _FEW else 1.0
 
 
 @rule
@@ -79,8 +79,9 @@ def longest_run(doc: Text) -> float:
 
 @rule
 def compression_ratio(doc: Text) -> float:
-    """Bytes of the text after Zstandard over before: 0.4 for prose, below 0.1 for machine repetition, 1 for nothing."""
-    data = doc.text.encode("utf-8", "surrogatepass")
+    """Bytes of the prose after Zstandard over before: 0.4, below 0.05 for machine repetition, 1 for nothing."""
+    text = doc.text if len(doc.prose_table) == len(doc.line_table) else "\n".join(doc.prose)
+    data = text.encode("utf-8", "surrogatepass")
     return len(_compressor().compress(data)) / len(data) if data else 1.0
 
 
@@ -91,8 +92,7 @@ def _compressor() -> ZstdCompressor:
     return ZstdCompressor(level=1)
 
 
-def _repeated_spans(doc: Text, table: NDArray[np.int32], least: int) -> float:
+def _repeated_share(doc: Text, table: NDArray[np.int32], least: int) -> float:
     from pipelines.quality.grams import repeated_share
 
-    start, end = np.ascontiguousarray(table[:, 0]), np.ascontiguousarray(table[:, 1])
-    return float(repeated_share(doc.hashes(start, end), end - start, least))
+    return float(repeated_share(doc.codes, table, least))

@@ -19,6 +19,7 @@ _u8, _u16, _u32, _i32, _bool = (
     vector(kind) for kind in (types.uint8, types.uint16, types.uint32, types.int32, types.boolean)
 )
 _out = {kind: vector(kind, writable=True) for kind in (types.uint8, types.int32, types.int64, types.uint64)}
+_table = vector(types.int32, dimensions=2, writable=True)
 
 LAST = np.uint32(alphabet.SIZE - 1)  # all characters from here on are kanji
 # numba reads plain numbers, no enumerations
@@ -52,9 +53,12 @@ def count_characters(codes: Any, scripts: Any, traits: Any) -> Any:
     return script, counts
 
 
-@kernel(vector(types.int32, dimensions=2, writable=True), _u32, _u8, _u16)
+@kernel(types.Tuple([_table, _table, types.int64]), _u32, _u8, _u16)  # type: ignore[no-untyped-call]
 def find_lines(codes: Any, script: Any, traits: Any) -> Any:
-    """(lines, 3) first character, end and form of every line that is not blank, without the white space around it."""
+    """(lines, 3) first character, end and form of every line that is not blank, without the white space around it.
+
+    Then those of prose alone, and how many characters these have.
+    """
     lines = np.empty((codes.size // 2 + 1, 3), np.int32)
     count, first, fenced = 0, 0, False
     for i in range(codes.size + 1):
@@ -77,13 +81,24 @@ def find_lines(codes: Any, script: Any, traits: Any) -> Any:
             lines[count, 0], lines[count, 1], lines[count, 2] = start, end, form
             count += 1
         first = i + 1
-    return lines[:count].copy()
+    prose = np.empty((count, 3), np.int32)
+    found = size = 0
+    for line in range(count):
+        if lines[line, 2] == PROSE:
+            prose[found] = lines[line]
+            size += lines[line, 1] - lines[line, 0]
+            found += 1
+    return lines[:count].copy(), prose[:found].copy(), size
 
 
-@kernel(vector(types.int32, dimensions=2, writable=True), _u32, _u8, _u16, vector(types.int32, dimensions=2))
+@kernel(types.Tuple([_table, _out[types.int64]]), _u32, _u8, _u16, vector(types.int32, dimensions=2))  # type: ignore[no-untyped-call]
 def find_sentences(codes: Any, script: Any, traits: Any, prose: Any) -> Any:  # noqa: C901 - one pass, one state
-    """(sentences, 3) first character and end of every sentence, and whether it ends as sentences do."""
+    """(sentences, 3) first character and end of every sentence, and whether it ends as sentences do; and counts.
+
+    Counts: see quality.text.SentenceCounts.
+    """
     found = np.empty((codes.size // 2 + prose.shape[0] + 1, 3), np.int32)
+    counts = np.zeros(5, np.int64)
     count = 0
     for line in range(prose.shape[0]):
         i, stop = prose[line, 0], prose[line, 1]
@@ -110,31 +125,33 @@ def find_sentences(codes: Any, script: Any, traits: Any, prose: Any) -> Any:  # 
             if end > start:
                 found[count, 0], found[count, 1] = start, end
                 found[count, 2] = traits[min(codes[last], LAST)] & ENDER != 0
+                counts[1] += found[count, 2]
+                counts[2] += end - start
+                counts[3] += (end - start) * found[count, 2]
+                counts[4] = max(counts[4], end - start)
                 count += 1
-    return found[:count].copy()
+    counts[0] = count
+    return found[:count].copy(), counts
 
 
-@kernel(_out[types.uint64], _u32, _i32, _i32)
-def hash_spans(codes: Any, start: Any, end: Any) -> Any:
-    """A 64-bit hash of every ``text[start:end]``: equal for equal strings."""
-    hashes = np.empty(start.size, np.uint64)
-    for i in range(start.size):
-        value = np.uint64(0x9E3779B97F4A7C15)
-        for k in range(start[i], end[i]):
-            value = (value ^ np.uint64(codes[k])) * np.uint64(0xD6E8FEB86659FD93)
-            value ^= value >> np.uint64(32)
-        hashes[i] = value
-    return hashes
+@kernel(types.uint64, _u32, types.int64, types.int64)
+def hash_span(codes: Any, start: Any, end: Any) -> Any:
+    """A 64-bit hash of ``text[start:end]``: equal for equal strings."""
+    value = np.uint64(0x9E3779B97F4A7C15)
+    for k in range(start, end):
+        value = (value ^ np.uint64(codes[k])) * np.uint64(0xD6E8FEB86659FD93)
+        value ^= value >> np.uint64(32)
+    return value
 
 
 @kernel(
     types.Tuple([_out[types.uint8], _out[types.int64]]),  # type: ignore[no-untyped-call]
-    _u8, _i32, _i32, _u8, _bool, vector(types.int32, dimensions=2),
+    _u8, _i32, _i32, _u8, _bool, _i32, vector(types.int32, dimensions=2),
 )  # fmt: skip
-def count_words(script: Any, start: Any, end: Any, pos: Any, unknown: Any, prose: Any) -> Any:
-    """Of each word 1 if it is Japanese, plus 2 if it stands in prose; and counts: see quality.text.Text.counted."""
+def count_words(script: Any, start: Any, end: Any, pos: Any, unknown: Any, cost: Any, prose: Any) -> Any:
+    """Of each word 1 if it is Japanese, plus 2 if it stands in prose; and counts: see quality.text.WordCounts."""
     marks = np.zeros(start.size, np.uint8)
-    counts = np.zeros(9, np.int64)
+    counts = np.zeros(10, np.int64)
     line = 0
     for i in range(start.size):
         kind = script[start[i]]
@@ -147,6 +164,7 @@ def count_words(script: Any, start: Any, end: Any, pos: Any, unknown: Any, prose
             counts[0] += 1
             counts[1] += unknown[i]
             counts[3] += end[i] - start[i]
+            counts[9] += cost[i]
             marks[i] = 1
         if line < prose.shape[0] and start[i] >= prose[line, 0]:
             marks[i] += 2
@@ -159,10 +177,23 @@ def count_words(script: Any, start: Any, end: Any, pos: Any, unknown: Any, prose
     return marks, counts
 
 
-@kernel(_out[types.uint8], _u32, _u8, _u16, vector(types.int32, dimensions=2), _bool)
+@kernel(_out[types.uint64], _u32, _i32, _i32, _u8)
+def hash_prose(codes: Any, start: Any, end: Any, marks: Any) -> Any:
+    """A hash of each word that `marks`, of count_words, says to stand in prose."""
+    hashes = np.empty(start.size, np.uint64)
+    count = 0
+    for i in range(start.size):
+        if marks[i] >= 2:
+            hashes[count] = hash_span(codes, start[i], end[i])
+            count += 1
+    return hashes[:count].copy()
+
+
+@kernel(_table, _u32, _u8, _u16, vector(types.int32, dimensions=2), _bool)
 def find_menus(codes: Any, script: Any, traits: Any, lines: Any, openings: Any) -> Any:
-    """Which lines could be menus: more than half of their items begin as some item of a menu does."""
-    could = np.zeros(lines.shape[0], np.uint8)
+    """The lines that could be menus: more than half of their items begin as some item of a menu does."""
+    could = np.empty((lines.shape[0], 3), np.int32)
+    count = 0
     for line in range(lines.shape[0]):
         items = likely = 0
         inside = False
@@ -173,8 +204,10 @@ def find_menus(codes: Any, script: Any, traits: Any, lines: Any, openings: Any) 
                 following = codes[i + 1] if i + 1 < lines[line, 1] else np.uint32(0)
                 likely += openings[(codes[i] * np.uint32(31) + following) & np.uint32(0xFFFF)]
             inside = not apart
-        could[line] = 2 * likely > items
-    return could
+        if 2 * likely > items:
+            could[count] = lines[line]
+            count += 1
+    return could[:count].copy()
 
 
 @kernel(_out[types.int64], _u32, _i32, _bool)

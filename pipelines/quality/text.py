@@ -39,6 +39,17 @@ class WordCounts(NamedTuple):
     function: int  # particles and auxiliaries in prose
     nouns: int  # and names, in prose
     symbols: int  # and punctuation, in prose
+    japanese_cost: int  # of the Japanese ones, as MeCab reckons it
+
+
+class SentenceCounts(NamedTuple):
+    """How many sentences are what, and how long."""
+
+    sentences: int
+    ended: int  # by a full stop or the like
+    characters: int
+    ended_characters: int
+    longest: int
 
 
 class Text:
@@ -92,28 +103,30 @@ class Text:
         """How many characters there are that are not white space."""
         return len(self.text) - self.scripts[Script.BLANK]
 
-    @cached_property
+    @property
     def line_table(self) -> NDArray[np.int32]:
         """(lines, 3) first character, end and form (quality.scan.PROSE, ...) of each line that is not blank."""
-        table: NDArray[np.int32] = _scan().find_lines(self.codes, self.script, alphabet.traits())
-        return table
+        return self._lines[0]
 
-    @cached_property
+    @property
     def prose_table(self) -> NDArray[np.int32]:
         """(lines of prose, 3) likewise."""
-        prose: NDArray[np.int32] = self.line_table[self.line_table[:, 2] == 0]
-        return prose
+        return self._lines[1]
 
-    @cached_property
-    def sentence_table(self) -> NDArray[np.int32]:
-        """(sentences, 3) first character and end of each, and whether it ends as sentences do."""
-        table: NDArray[np.int32] = _scan().find_sentences(self.codes, self.script, alphabet.traits(), self.prose_table)
-        return table
-
-    @cached_property
+    @property
     def prose_size(self) -> int:
         """Characters of the lines of prose."""
-        return int((self.prose_table[:, 1] - self.prose_table[:, 0]).sum())
+        return self._lines[2]
+
+    @property
+    def sentence_table(self) -> NDArray[np.int32]:
+        """(sentences, 3) first character and end of each, and whether it ends as sentences do."""
+        return self._sentences[0]
+
+    @property
+    def sentence_counts(self) -> SentenceCounts:
+        """How many sentences are what, and how long."""
+        return self._sentences[1]
 
     @property
     def counted(self) -> WordCounts:
@@ -121,20 +134,15 @@ class Text:
         return self._words[1]
 
     @property
-    def japanese(self) -> NDArray[np.bool_]:
-        """(words,) whether a word begins with kana or kanji."""
-        return (self._words[0] & 1).view(np.bool_)
-
-    @property
-    def prose_words(self) -> NDArray[np.bool_]:
-        """(words,) whether a word stands in prose."""
-        return self._words[0] >= 2
+    def marks(self) -> NDArray[np.uint8]:
+        """(words,) 1 of a word that begins with kana or kanji, plus 2 of one that stands in prose."""
+        return self._words[0]
 
     @cached_property
     def word_hashes(self) -> NDArray[np.uint64]:
         """(prose words,) a hash of each word: equal words have equal ones."""
-        within = self.prose_words
-        return self.hashes(self.tokens.start[within], self.tokens.end[within])
+        hashes: NDArray[np.uint64] = _scan().hash_prose(self.codes, self.tokens.start, self.tokens.end, self.marks)
+        return hashes
 
     @cached_property
     def grams(self) -> list[list[float]]:
@@ -154,15 +162,11 @@ class Text:
         """How many pairs of characters there are, how many are strange, and both of pairs of kana."""
         from pipelines.quality.pairs import count_pairs, tables
 
-        counts: list[int] = count_pairs(self.codes, self.script, *tables()).tolist()
+        found = self.tokens
+        counts: list[int] = count_pairs(
+            self.codes, self.script, *tables(), found.start, found.end, found.unknown
+        ).tolist()
         return counts
-
-    def hashes(self, start: NDArray[np.int32], end: NDArray[np.int32]) -> NDArray[np.uint64]:
-        """(n,) a hash of each of the n strings ``text[start:end]``, without making the strings."""
-        hashes: NDArray[np.uint64] = _scan().hash_spans(
-            self.codes, np.ascontiguousarray(start), np.ascontiguousarray(end)
-        )
-        return hashes
 
     def strings(self, table: NDArray[np.int32]) -> list[str]:
         """The strings at the first two columns of `table`."""
@@ -175,10 +179,22 @@ class Text:
         return script, counts.tolist()
 
     @cached_property
+    def _lines(self) -> tuple[NDArray[np.int32], NDArray[np.int32], int]:
+        found: tuple[NDArray[np.int32], NDArray[np.int32], int] = _scan().find_lines(
+            self.codes, self.script, alphabet.traits()
+        )
+        return found
+
+    @cached_property
+    def _sentences(self) -> tuple[NDArray[np.int32], SentenceCounts]:
+        table, counts = _scan().find_sentences(self.codes, self.script, alphabet.traits(), self.prose_table)
+        return table, SentenceCounts(*counts.tolist())
+
+    @cached_property
     def _words(self) -> tuple[NDArray[np.uint8], WordCounts]:
         found = self.tokens
         marks, counts = _scan().count_words(
-            self.script, found.start, found.end, found.pos, found.unknown, self.prose_table
+            self.script, found.start, found.end, found.pos, found.unknown, found.cost, self.prose_table
         )
         return marks, WordCounts(*counts.tolist())
 

@@ -89,12 +89,12 @@ class Run:
         return result
 
 
-def groups_on_record(folder: Path) -> dict[str, list[Slice]]:
-    """Slices by key, of every finished task whose outputs are still whole."""
+def groups_on_record(folder: Path, entry: str = "groups") -> dict[str, list[Slice]]:
+    """Slices by key, of every finished task whose outputs are still whole; `entry` of its result holds the keys."""
     known: dict[str, list[Slice]] = {}
     for result in results_on_record(folder):
         pack = str(folder / result["outputs"][0])
-        for key, slices in result["groups"]:
+        for key, slices in result.get(entry, []):
             known[key] = [Slice(pack, *numbers) for numbers in slices]
     return known
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 CODE = (
+    "pipelines.dedup.kernel",
     "pipelines.dedup.paragraphs",
     "pipelines.dedup.survivors",
     "pipelines.stages.paragraphs",

@@ -1,8 +1,9 @@
 """Stage 3: documents -> cleaned, measured, judged documents with what dedup needs of them.
 
-A group of rows is what one slice of one input became, under a key made of the slice's own key, its place in the
-sources and everything that judges it. So a changed threshold refines again without extracting again, and a changed
-file refines that file alone.
+A group of rows is what one slice of one input became. It has two keys: of what was measured (the slice's own key, its
+place in the sources, every option and line of code that cleans and measures) and of what judged it besides. A changed
+file is refined alone; where nothing but thresholds changed, the rows on record are judged again from the measurements
+that they hold, and nothing is read, cleaned or measured.
 """
 
 from __future__ import annotations
@@ -17,16 +18,20 @@ from pipelines.inventory import Input
 from pipelines.pack import Slice, plain, read_slices, write_pack
 from pipelines.policy import REFUSED
 from pipelines.preflight import plan_once
+from pipelines.quality.profiles import decided_by_profile
 from pipelines.stages import Progress, Run, batches, groups_on_record, slice_spec, sweep
 from registry.document import Metadata, make_document
 from registry.errors import InputError
 from registry.ledger import cuts_type
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     import pyarrow as pa
 
     from pipelines.preflight import Plan
     from pipelines.refine import Refined, Refiner
+    from registry.ledger import Verdict
 
 CODE = (
     "pipelines.normalize", "pipelines.survey", "pipelines.privacy", "pipelines.suspects", "pipelines.words",
@@ -44,6 +49,7 @@ class Unit:
 
     item: Input
     piece: Slice
+    measured: str  # key of its cleaned and measured rows, whatever judges them
     key: str
 
 
@@ -73,21 +79,33 @@ def schema() -> pa.Schema:
     )
 
 
-def options_key(plan: Plan) -> str:
-    """A fingerprint of all that decides how a document is cleaned, measured and judged, but the document."""
+def measuring_key(plan: Plan) -> str:
+    """A fingerprint of all that decides how a document is cleaned and measured, but the document."""
     recipe = plan.recipe
     near = (
         recipe.dedup.near
         if recipe.dedup.near == "off"
         else recipe.dedup.near.model_dump(exclude={"threshold", "containment", "planted"})
     )
-    profiles = {kind: [asdict(limit) for limit in profile.limits] for kind, profile in plan.profiles.items()}
+    options = {
+        kind: {limit.rule: dict(limit.options) for limit in profile.limits if limit.options}
+        for kind, profile in plan.profiles.items()
+    }
     refine = recipe.refine.model_dump(exclude={"profiles"})
     words = sorted((plan.folder / "words").rglob("*"))  # rules read them
-    own = [_digest(path) for path in (plan.folder / "rules.py", *words, plan.user_dictionary) if path]
+    own = [_digest(path) for path in (plan.folder / "rules.py", *words, plan.user_dictionary, plan.salt_file) if path]
     benchmarks = [_digest(plan.folder / file.path) for file in recipe.decontaminate.against]
     without = [recipe.decontaminate.model_dump(), benchmarks]
-    return fingerprint(refine, profiles, near, own, without, code_version(*CODE))
+    return fingerprint(refine, options, near, own, without, code_version(*CODE))
+
+
+def judging_key(plan: Plan) -> str:
+    """A fingerprint of the thresholds, in the order in which they judge."""
+    limits = {
+        kind: [(limit.rule, limit.at_least, limit.at_most) for limit in profile.limits]
+        for kind, profile in plan.profiles.items()
+    }
+    return fingerprint(limits)
 
 
 def _digest(path: Path) -> str:
@@ -97,59 +115,70 @@ def _digest(path: Path) -> str:
 def refine(run: Run, extracted: list[tuple[Input, str, list[Slice]]]) -> list[tuple[Unit, Slice]]:
     """Every unit with the rows it became, in the order of the inventory."""
     folder = run.layout.stage("refine")
-    options = options_key(run.plan)
-    sources = {source.name: source for source in run.plan.recipe.sources}
-    units = [
-        Unit(
-            item,
-            piece,
-            fingerprint(options, key, number, item.source, item.uri, item.sha256, sources[item.source].licence),
-        )
-        for item, key, slices in extracted
-        for number, piece in enumerate(slices)
-    ]
+    units = list(_units(run.plan, extracted))
     known = groups_on_record(folder)
-    missing = [(unit, max(1, 3 * unit.piece.size)) for unit in units if unit.key not in known]
-    run.perform(
-        "refine",
-        f"{__name__}:task",
-        [_task(run, batch, folder) for batch in batches(missing, run.plan.recipe.engine.task_bytes)],
-        "bytes of text",
-    )
+    measured = groups_on_record(folder, "measured")
+    missing = [unit for unit in units if unit.key not in known]
+    weighed = [
+        (unit, max(1, unit.piece.size // 16 if unit.measured in measured else 3 * unit.piece.size)) for unit in missing
+    ]
+    cut = batches(weighed, run.plan.recipe.engine.task_bytes)
+    run.perform("refine", f"{__name__}:task", [_task(run, batch, folder, measured) for batch in cut], "bytes of text")
     known = groups_on_record(folder)
     found = [(unit, known[unit.key][0]) for unit in units]
     sweep(folder, (piece.path for _, piece in found))
     return found
 
 
-def _task(run: Run, batch: list[tuple[Any, int]], folder: Path) -> Task:
-    units = [unit_spec(unit) for unit, _ in batch]
+def _units(plan: Plan, extracted: list[tuple[Input, str, list[Slice]]]) -> Iterator[Unit]:
+    measuring, judging = measuring_key(plan), judging_key(plan)
+    licences = {source.name: source.licence for source in plan.recipe.sources}
+    for item, key, slices in extracted:
+        for number, piece in enumerate(slices):
+            place = (key, number, item.source, item.uri, item.sha256, licences[item.source])
+            measured = fingerprint(measuring, *place)
+            yield Unit(item, piece, measured, fingerprint(judging, measured))
+
+
+def _task(run: Run, batch: list[tuple[Any, int]], folder: Path, measured: dict[str, list[Slice]]) -> Task:
+    units = [unit_spec(unit, measured) for unit, _ in batch]
     spec = {**run.recipe_spec, "units": units}
     return Task(fingerprint([unit["key"] for unit in units]), spec, str(folder), sum(size for _, size in batch))
 
 
-def unit_spec(unit: Unit) -> Json:
-    """A unit as plain data."""
+def unit_spec(unit: Unit, measured: Mapping[str, list[Slice]]) -> Json:
+    """A unit as plain data: what to measure, or what was measured by its key and is only to be judged."""
     item = unit.item
-    told = {"key": unit.key, "source": item.source, "uri": item.uri, "sha256": item.sha256}
-    return {**told, "slice": slice_spec(unit.piece)}
+    again = unit.measured in measured
+    return {
+        "key": unit.key,
+        "measured": unit.measured,
+        "source": item.source,
+        "uri": item.uri,
+        "sha256": item.sha256,
+        "slice": slice_spec(measured[unit.measured][0] if again else unit.piece),
+        "judge_only": again,
+    }
 
 
 def task(spec: Json, target: Path, progress: Progress) -> Json:
-    """Refine the units of one task into one pack."""
+    """Refine the units of one task, or judge them again, into one pack."""
     plan = plan_once(spec["recipe"], tuple(spec["changes"]))
-    refiner = _refiner(plan)
     output = target.with_suffix(".arrow")
-    groups: list[list[Any]] = []
+    places: list[list[list[int]]] = []
     with write_pack(output, schema()) as pack:
         for unit in spec["units"]:
-            first = pack.count
+            first, judge_only = pack.count, unit["judge_only"]
             for batch in read_slices([Slice(**unit["slice"])]):
                 for row in batch.to_pylist():
-                    pack.add(_refine_row(plan, refiner, unit, row))
-                    progress(3 * len(row["text"]))
-            groups.append([unit["key"], [[first, pack.count - first, unit["slice"]["size"]]]])
-    return {"outputs": [output.name], "groups": groups}
+                    pack.add(_judged(plan, row) if judge_only else _refine_row(plan, _refiner(plan), unit, row))
+                    progress(len(row["text"]) // 16 if judge_only else 3 * len(row["text"]))
+            places.append([[first, pack.count - first, unit["slice"]["size"]]])
+    keys: dict[str, list[Any]] = {
+        entry: [[unit[name], place] for unit, place in zip(spec["units"], places, strict=True)]
+        for entry, name in (("groups", "key"), ("measured", "measured"))
+    }
+    return {"outputs": [output.name], **keys}
 
 
 _refiners: dict[int, Refiner] = {}
@@ -160,6 +189,13 @@ def _refiner(plan: Plan) -> Refiner:
     if id(plan) not in _refiners:
         _refiners[id(plan)] = plan.refiner()
     return _refiners[id(plan)]
+
+
+def _judged(plan: Plan, row: Json) -> Json:
+    """A refined row, judged by other thresholds."""
+    if not decided_by_profile(row):
+        return row
+    return {**row, **_fate(plan.profiles[row["kind"]].judge(dict(row["measurements"])))}
 
 
 def _refine_row(plan: Plan, refiner: Refiner, unit: Json, row: Json) -> Json:
@@ -190,19 +226,20 @@ def _refine_row(plan: Plan, refiner: Refiner, unit: Json, row: Json) -> Json:
     return {**told, **_result(refined, dict(row["measurements"]))}
 
 
+def _fate(verdict: Verdict | None) -> Json:
+    if verdict is None:
+        return {"fate": "kept", "stage": "", "rule": "", "value": None, "threshold": None}
+    return {"fate": "rejected", **asdict(verdict)}
+
+
 def _result(refined: Refined, extracted: dict[str, float]) -> Json:
-    verdict = refined.verdict
     return {
-        "fate": "rejected" if verdict else "kept",
-        "stage": verdict.stage if verdict else "",
-        "rule": verdict.rule if verdict else "",
-        "value": verdict.value if verdict else None,
-        "threshold": verdict.threshold if verdict else None,
+        **_fate(refined.verdict),
         "error": "",
         "chars": refined.chars,
         "words": refined.words,
         "measurements": plain({**extracted, **refined.measurements}),
-        "cuts": [{"stage": c.stage, "rule": c.rule, "start": c.start, "end": c.end} for c in refined.cuts],
+        "cuts": [asdict(cut) for cut in refined.cuts],
         "text": refined.text,
         "content": refined.content,
         "form": refined.sketch.form,

@@ -47,7 +47,7 @@ def test_each_leaves_a_correct_row(tmp_path: Path):
         "nul": ("kept", "", ""),
         "line 2": ("failed", "extract", ""),
         "long": ("rejected", "refine", "distinct_words"),
-        "marks": ("rejected", "refine", "strange_pairs"),
+        "marks": ("rejected", "refine", "misread"),
         "exam": ("rejected", "decontaminate", "exam:3"),
         "line 6": ("failed", "extract", ""),
         "foreign": ("rejected", "policy", "licence"),

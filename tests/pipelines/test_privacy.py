@@ -137,6 +137,17 @@ def test_cuts_are_spans_of_the_text_that_was_given():
     assert "".join([*rest, text[at:]]) == re.sub("〈[^〉]*〉", "", masked.text)
 
 
+def test_digests_tell_equal_values_and_nothing_without_the_salt():
+    text = "電話 03-1234-5678、再掲 ０３（１２３４）５６７８、別 03-1234-5679"
+    salted = [cut.digest for cut in mask(text, salt=b"a secret of sixteen bytes").cuts]
+    assert len(salted) == 3
+    assert salted[0] == salted[1] != salted[2]
+    assert all(re.fullmatch("[0-9a-f]{32}", digest) for digest in salted)
+    other = [cut.digest for cut in mask(text, salt=b"another secret of 24 byte").cuts]
+    assert not set(salted) & set(other)
+    assert {cut.digest for cut in mask(text).cuts} == {""}
+
+
 def test_modes_and_officers():
     text = "代表取締役社長 山田 太郎 03-1234-5678"
     counted = mask(text, mode="count")

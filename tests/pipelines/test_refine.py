@@ -132,10 +132,10 @@ def test_a_wrong_option_is_told_before_any_document(changes: dict[str, Any], mes
         refiner(**changes)
 
 
-def test_a_failing_rule_fails_the_document(plain: Refiner, monkeypatch: pytest.MonkeyPatch):
+def test_a_failing_rule_fails_the_document(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(rule._functions, "of_a_domain", lambda _: {}["secret"])
     with pytest.raises(InputError, match=r"^rule_failed: of_a_domain: KeyError$"):
-        plain.refine(document(SENTENCE))
+        refiner().refine(document(SENTENCE))
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import fugashi
 import pytest
 
-from pipelines.vocabulary import _keyness, count_terms, dictionary_lines, domain_terms
+from pipelines.vocabulary import _keyness, compile_dictionary, count_terms, dictionary_lines, domain_terms
 from pipelines.words import Analyzer
+from registry.errors import UsageError
 
 TEXT = "当社は貸倒引当金を計上した。第12条の貸倒引当金は、有価証券報告書に記載する。"
 
@@ -33,9 +33,12 @@ def test_keyness_is_dunnings_and_zero_for_what_is_not_more_frequent():
 
 
 def test_the_dictionary_compiles_and_makes_one_word_of_a_term(terms, tmp_path):
-    import unidic_lite
-
     source, compiled = tmp_path / "terms.csv", tmp_path / "terms.dic"
     source.write_text("".join(f"{line}\n" for line in dictionary_lines(terms)), encoding="utf-8")
-    fugashi.build_dictionary(f"compiler -d {unidic_lite.DICDIR} -u {compiled} -f utf8 -t utf8 {source}")
+    compile_dictionary(source, compiled)
     assert "貸倒引当金" in Analyzer(compiled).analyze(TEXT).surfaces()
+
+
+def test_a_dictionary_that_does_not_compile_is_told(tmp_path):
+    with pytest.raises(UsageError, match="cannot be compiled"):
+        compile_dictionary(tmp_path / "absent.csv", tmp_path / "terms.dic")
