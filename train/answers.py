@@ -122,6 +122,13 @@ def adjusted_f1(gold: Sequence[str], predicted: Sequence[str], *, classes: Seque
     return float(np.mean(values) * len(classes) / (len(classes) - 1))
 
 
+def bootstrap_error(gold: Sequence[str], predicted: Sequence[str], *, classes: Sequence[str]) -> float:
+    """Standard error of `adjusted_f1`, which is no mean of items: over resampled items."""
+    pairs, draw = np.stack([gold, predicted]), np.random.default_rng(0)
+    some = (pairs[:, draw.integers(0, len(gold), len(gold))] for _ in range(BOOTSTRAP // 10))
+    return float(np.std([adjusted_f1(g, p, classes=classes) for g, p in some], ddof=1))
+
+
 @torch.no_grad()
 def generate(model: Module, tokens: Tokens, prompt: str, *, most: int) -> tuple[str, bool]:
     """The model's most likely continuation, and whether it came to an end; no cache, for short answers."""

@@ -95,7 +95,7 @@ def _write_texts(out: Path, recipe: str) -> dict[str, list[str]]:
     words = {kind: texts.names(kind, read[kind]) for kind in KINDS}
     texts.write_examples(out / "instructions.jsonl", texts.instructions(words["general"], 4000, 1))
     texts.write_examples(out / "numeric.jsonl", texts.numeric(build, "train", 2000, 1, 6000))
-    texts.write_examples(out / "numeric_test.jsonl", texts.numeric(build, "validation", 100, 2, 400))
+    texts.write_examples(out / "numeric_test.jsonl", texts.numeric(build, "validation", 200, 2, 800))
     return words
 
 
@@ -114,14 +114,14 @@ def _mix(**weights: float) -> list[dict[str, Any]]:
 def _train_all(out: Path, scale: float) -> None:
     general, finance, mixed = _mix(general=1.0), _mix(finance=1.0), _mix(finance=3.0, general=1.0)
     instructions = {"file": "instructions.jsonl", "weight": 0.67, "size": 16, "loss": "answer"}
-    figures = {"file": "numeric.jsonl", "weight": 0.5, "size": 8, "loss": "choice"}
+    figures = {"file": "numeric.jsonl", "weight": 0.67, "size": 16, "loss": "choice"}
     _train(out, "base", "base0", 500 * scale, 4e-3, general, init=True)
-    _train(out, "instruct", "base/model", 450 * scale, 1.5e-3, general, instructions)
+    _train(out, "instruct", "base/model", 700 * scale, 1.5e-3, general, instructions)
     _train(out, "finance", "base/model", 150 * scale, 1e-3, finance)
     _train(out, "replay", "base/model", 150 * scale, 1e-3, mixed)
     _train(out, "sequential", "instruct/model", 150 * scale, 1e-3, finance)
     _train(out, "domain", "base/model", 120 * scale, 5e-3, finance, lora=LORA)
-    _train(out, "numeric", "base/model", 350 * scale, 3e-3, general, figures, lora=LORA)
+    _train(out, "numeric", "base/model", 500 * scale, 3e-3, general, figures, lora=LORA)
     if not (out / "random").is_dir():
         load_model(out / "base0", seed=1).save_pretrained(out / "random")  # type: ignore[operator]
         Tokens.load(out / "base0").copy(out / "random")
@@ -169,7 +169,7 @@ def measure(out: Path, folder: Path, words: dict[str, list[str]], items: int) ->
     """All that the table tells of one model."""
     model, tokens = load_model(folder), Tokens.load(folder)
     encoder = Encoder(tokens.tokenizer, begin=tokens.begin, end=tokens.end, length=256)
-    figures = answer(model, read_examples(out / "numeric_test.jsonl")[: 4 * items], encoder).right
+    figures = answer(model, read_examples(out / "numeric_test.jsonl")[: 8 * items], encoder).right
     return Row(
         {kind: perplexity(model, tokens, out, kind) for kind in KINDS},
         {kind: form(model, tokens, words[kind], items) for kind in KINDS},
