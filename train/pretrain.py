@@ -142,7 +142,7 @@ def _learn_examples(run: Run, examples: ExampleStream, weight: float) -> float:
     with _precision(run):
         loss = examples.loss(logits(run.wrapped, ids, positions), targets, chosen)
         (loss * weight).backward()  # type: ignore[no-untyped-call]
-    return run.processes.total([float(loss)])[0] / run.processes.world
+    return run.processes.total([float(loss.detach())])[0] / run.processes.world
 
 
 def _together(run: Run, *, last: bool) -> Any:
