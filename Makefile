@@ -38,7 +38,10 @@ docs: .venv/ready
 bench: .venv/ready
 	$(BIN)/python benchmarks/build.py
 
-paper: .venv/ready ; $(BIN)/python -m pip install --quiet --constraint constraints.txt '.[train]' && $(BIN)/python -m train.miniature.experiment
+# The experiment of the papers; what it needs is installed beside the rest.
+paper: .venv/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRAS),train]'
+	$(BIN)/python -m benchmarks.paper.experiment
 
 clean:
 	rm -rf .venv builds dist

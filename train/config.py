@@ -121,8 +121,8 @@ class Task(Section):
 
     name: str = Field(description="In the results.")
     file: str = Field(
-        description="JSONL with prompt, options, answer; or of japanese-lm-fin-harness data.json, CPA_AUDIT.xlsx, or the"
-        " folder of chabsa's JSON files."
+        description="JSONL with prompt, options, answer; or of japanese-lm-fin-harness: data.json, CPA_AUDIT.xlsx, or"
+        " the folder of chabsa's JSON files."
     )
     prompts: list[str] = Field([], description="Versions of the harness's prompts; none: all. JSONL has its own.")
 

@@ -101,7 +101,11 @@ def _examples(rows: list[dict[str, Any]], name: str, told: dict[str, Any]) -> It
             prompt = template.render(system=PROMPTS["system"], **row)
         else:
             texts, numbers = ([choice[key] for choice in row["choices"]] for key in ("text", "id"))
-            every = {"texts": texts, "numbers": list(map(str, numbers)), "letters": [chr(65 + i) for i in range(len(texts))]}
+            every = {
+                "texts": texts,
+                "numbers": list(map(str, numbers)),
+                "letters": [chr(65 + i) for i in range(len(texts))],
+            }
             options = every[ask["options"] if told["options"] == "own" else told["options"]]
             right = numbers.index(row["answer"])
             question = row["question"] + (f"\n{row['context']}" if row.get("context") else "")

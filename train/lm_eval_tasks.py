@@ -48,9 +48,9 @@ def measure(model: Path, wanted: LmEval, folder: Path) -> tuple[dict[str, Any], 
             metric, _, kind = key.partition(",")
             if kind != "none" or metric.endswith("_stderr"):
                 continue
-            error = told.get(f"{metric}_stderr,none")
-            known = isinstance(error, float) and math.isfinite(error)
-            results[f"{task}/{metric}"] = {"mean": value, "error": error if known else None, "n": len(samples)}
-        if all("acc" in sample for sample in samples):
+            noise = told.get(f"{metric}_stderr,none")
+            known = isinstance(noise, float) and math.isfinite(noise)
+            results[f"{task}/{metric}"] = {"mean": value, "error": noise if known else None, "n": len(samples)}
+        if samples and all("acc" in sample for sample in samples):
             items[f"lm_eval/{task}"] = [float(sample["acc"]) for sample in samples]
     return results, items

@@ -192,7 +192,7 @@ def perplexity(model: Module, tokens: Tokens, out: Path, kind: str) -> float:
 
 def form(model: Module, tokens: Tokens, words: list[str], count: int) -> Score:
     """Of instructions about some words: whether each is answered in the form asked for, to the end."""
-    draw = random.Random("form")  # noqa: S311 - reproducible, not secret
+    draw = random.Random("form")
     good = []
     for _ in range(count):
         name, prompt, _ = texts.instruction(words, draw)
@@ -219,7 +219,8 @@ def verdicts(rows: dict[str, Row], out: Path) -> dict[str, bool]:
     base, instruct, finance, replay = (rows[n] for n in ("base", "instruct", "finance", "finance, 25 % replay"))
     merged, after = rows["merge 1 instruct + 0.5 finance"], rows["instruct, then finance"]
     of = {name: row.perplexity for name, row in rows.items()}
-    gain, chance = numeric_gain(rows, "numeric LoRA"), rows["random weights"].even
+    gain, both = (numeric_gain(rows, name) for name in ("numeric LoRA", "both, exact sum"))
+    chance = rows["random weights"].even
     return {
         "finance ppl of finance < 0.5 of base's": finance.perplexity["finance"] < 0.5 * base.perplexity["finance"],
         "general ppl with replay < 1.5 of base's": replay.perplexity["general"] < 1.5 * base.perplexity["general"],
@@ -235,6 +236,7 @@ def verdicts(rows: dict[str, Row], out: Path) -> dict[str, bool]:
         f"random weights are at chance where options have as many tokens: {chance}": abs(chance.mean - 0.25)
         <= 3 * chance.error,
         f"numeric LoRA answers more than base: {gain}": gain.low > 0,
+        f"so does its exact sum with the domain LoRA: {both}": both.low > 0,
     }
 
 

@@ -44,7 +44,7 @@ def text(kind: str, draw: random.Random) -> str:
 
 def texts(kind: str, count: int, seed: int) -> list[str]:
     """Some documents, a function of kind and seed."""
-    draw = random.Random(f"{kind} {seed}")  # noqa: S311 - reproducible, not secret
+    draw = random.Random(f"{kind} {seed}")
     return [text(kind, draw) for _ in range(count)]
 
 
@@ -113,7 +113,7 @@ def write_examples(path: Path, rows: Iterator[dict[str, Any]]) -> None:
 
 def instructions(words: list[str], count: int, seed: int) -> Iterator[dict[str, Any]]:
     """Instructions about some words, each with its one right answer."""
-    draw = random.Random(f"instructions {seed}")  # noqa: S311 - reproducible, not secret
+    draw = random.Random(f"instructions {seed}")
     for _ in range(count):
         _, prompt, answer = instruction(words, draw)
         yield {"prompt": prompt, "options": [answer], "answer": 0}
@@ -124,6 +124,6 @@ def numeric(build: OpenedBuild, split: str, count: int, seed: int, most: int) ->
     seeded = [(f"{n:032x}", "seeded", text) for n, text in enumerate(texts("finance", count, seed))]
     made = from_documents([*seeded, *documents(build, "finance", split)], seed=seed)
     short = [question for question in made if len(question.prompt) <= 120]
-    draw = random.Random(f"numeric {seed}")  # noqa: S311 - reproducible, not secret
+    draw = random.Random(f"numeric {seed}")
     for question in draw.sample(short, min(most, len(short))):
         yield json.loads(question.as_json())

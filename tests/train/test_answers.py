@@ -109,7 +109,10 @@ def test_bits_per_byte_of_a_uniform_model_are_those_of_its_vocabulary(judged, bu
 
 def write_exam(folder, name, question="利上げで債券価格は?"):
     choices = [{"id": 0, "text": "増える"}, {"id": 1, "text": "減る"}]
-    data = {"data-name": name, "data": [{"id": 0, "question": question, "context": "", "choices": choices, "answer": 1}]}
+    data = {
+        "data-name": name,
+        "data": [{"id": 0, "question": question, "context": "", "choices": choices, "answer": 1}],
+    }
     (folder / "data.json").write_text(json.dumps(data))
     return folder / "data.json"
 
@@ -118,13 +121,17 @@ def test_an_exam_comes_in_every_version(tmp_path):
     read = read_task(write_exam(tmp_path, "cma_basics"), [])
     assert list(read) == ["default", "0.1", "0.1.2", "0.2", "0.2.1", "0.3", "0.4", "0.5", "0.6"]
     assert read["default"][0].options == ("A", "B")
-    assert read["default"][0].prompt.endswith("【問題】\n利上げで債券価格は?\n\n【選択肢】\nA: 増える\nB: 減る\n\n【答え】\n")
+    assert read["default"][0].prompt.endswith(
+        "【問題】\n利上げで債券価格は?\n\n【選択肢】\nA: 増える\nB: 減る\n\n【答え】\n"
+    )
     ask = "[問題]に対する[答え]を[選択肢]の中から選んでください。\n\n\n"
     expected = f"{ask}[問題]:利上げで債券価格は?\n[選択肢]:[増える, 減る]\n[答え]:"
     assert read["0.1"][0] == Example(expected, ("増える", "減る"), 1)
     assert read["0.1.2"][0].prompt.endswith("[選択肢]:[A:増える, B:減る]\n[答え]:")
     assert read["0.2"][0].prompt.endswith("質問:利上げで債券価格は?\n選択肢:0.増える,1.減る\n回答:")
-    assert read["0.4"][0].prompt.endswith("ユーザー: 質問：利上げで債券価格は?<NL>選択肢：<NL>- 増える<NL>- 減る<NL>システム: ")
+    assert read["0.4"][0].prompt.endswith(
+        "ユーザー: 質問：利上げで債券価格は?<NL>選択肢：<NL>- 増える<NL>- 減る<NL>システム: "
+    )
     assert len({examples[0].prompt for examples in read.values()}) == 9
 
 
@@ -157,7 +164,9 @@ def test_the_audit_exam_is_read_from_its_sheet(tmp_path):
 def write_chabsa(folder, polarities):
     folder.mkdir()
     opinions = [{"target": f"売上{i}", "polarity": p} for i, p in enumerate(polarities)]
-    (folder / "e1_ann.json").write_text(json.dumps({"sentences": [{"sentence": "売上が増加した", "opinions": opinions}]}))
+    (folder / "e1_ann.json").write_text(
+        json.dumps({"sentences": [{"sentence": "売上が増加した", "opinions": opinions}]})
+    )
     return folder
 
 
@@ -203,11 +212,11 @@ def test_chabsa_is_told_with_its_adjusted_f1(judged):
     assert len(found["adjusted_f1"]) == 7
 
 
-def test_a_task_of_lm_eval_scores_as_ours_do(judged, monkeypatch):
+def test_a_task_of_lm_eval_is_told_with_its_noise_and_compared(judged, monkeypatch):
     pytest.importorskip("lm_eval")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    place, model, _, encoder = judged
-    examples = random_examples(20)
+    place, *_ = judged
+    examples = random_examples(400)
     rows = [json.dumps({"prompt": e.prompt, "options": e.options, "answer": e.answer}) for e in examples]
     (place / "items.jsonl").write_text("\n".join(rows))
     (place / "tasks").mkdir()
@@ -220,7 +229,9 @@ def test_a_task_of_lm_eval_scores_as_ours_do(judged, monkeypatch):
     wanted = {"tasks": ["mine"], "include": "tasks"}
     results = evaluate(Evaluate.model_validate({**config, "lm_eval": wanted}), place, place / "out")
     told = results["one"]["lm_eval"]["mine/acc"]
-    assert (told["mean"], told["n"]) == (answer(model, examples, encoder).right.mean, 20)
+    assert told["n"] == 400
+    assert abs(told["mean"] - 0.25) < 4 * told["error"]
+    assert told["error"] == pytest.approx(math.sqrt(0.25 * 0.75 / 400), rel=0.15)
     assert results["two"]["compared"]["lm_eval/mine"].startswith("+0.000")
     assert "lm_eval" in table(results)
     with pytest.raises(UsageError, match="cannot run yours"):

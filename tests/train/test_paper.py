@@ -41,7 +41,9 @@ def test_the_experiment_runs_from_texts_to_table(tmp_path):
     assert rows["both, exact sum"] not in (rows["numeric LoRA"], rows["domain LoRA"])
     text, _ = experiment.report(rows, tmp_path)
     assert text.count("\n| ") == len(rows)
-    exact = {claim: held for claim, held in experiment.verdicts(rows, tmp_path).items() if "bit" in claim or "SVD" in claim}
+    exact = {
+        claim: held for claim, held in experiment.verdicts(rows, tmp_path).items() if "bit" in claim or "SVD" in claim
+    }
     assert list(exact.values()) == [True, True]
     config = {"out": "o", "base": "base/model", "models": [{"model": "instruct/model"}, {"model": "finance/model"}]}
     found = grams(Merge.model_validate(config), tmp_path)

@@ -17,10 +17,11 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+from safetensors.torch import load_file  # noqa: E402
+
 from registry.configuration import load  # noqa: E402
 from registry.errors import RecipeError, RecordError, StageError, UsageError  # noqa: E402
 from registry.manifest import Manifest  # noqa: E402
-from safetensors.torch import load_file  # noqa: E402
 from train import checkpoint, model, pretrain  # noqa: E402
 from train.config import Train  # noqa: E402
 from train.journal import Journal, flops_per_token  # noqa: E402
