@@ -1,7 +1,7 @@
 """The reference pages, written from the code: every command, recipe key, extractor option, rule and merge method.
 
-`make docs` writes docs/commands.md, docs/recipe.md and docs/models.md; a test fails where they are not what this module gives. So a key
-cannot be added, renamed or left without a description unnoticed.
+`make docs` writes docs/commands.md, docs/recipe.md and docs/models.md; a test fails where they are not what this module
+gives. So a key cannot be added, renamed or left without a description unnoticed.
 """
 
 from __future__ import annotations

@@ -2,12 +2,12 @@
 
     python -m benchmarks.paper.experiment [OUT]
 
-Llama of 418,272 parameters (hidden 96, 2 layers, 4 heads, vocabulary 2,048, tied), sequences of 64, 8 in a step. Half of
-each kind of text is seeded, half from `corpus build ja_finance`: laws, textbooks and literature are general, filings,
-news and glossaries finance. What it shows in small: continual pretraining lowers the perplexity of finance text and
-forgets general text, a replay of 25 % general text forgets less (2404.10555, 2403.08763); base + (instruct - base) +
-b (finance - base) follows instructions and knows finance text, where training the instruct model on finance text loses
-the instructions (2409.19854); a domain and a numeric adapter sum exactly (2405.00566).
+Llama of 418,272 parameters (hidden 96, 2 layers, 4 heads, vocabulary 2,048, tied), sequences of 64, 8 in a step. Of
+each kind of text half is seeded, half from `corpus build ja_finance`: laws, textbooks and literature are general,
+filings, news and glossaries finance. What it shows in small: continual pretraining lowers the perplexity of finance
+text and forgets general text, a replay of 25 % general text forgets less (2404.10555, 2403.08763); base + (instruct -
+base) + b (finance - base) follows instructions and knows finance text, where training the instruct model on finance
+text loses the instructions (2409.19854); a domain and a numeric adapter sum exactly (2405.00566).
 """
 
 from __future__ import annotations
