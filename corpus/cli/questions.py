@@ -11,7 +11,9 @@ import click
 @click.command("questions")
 @click.argument("build", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The JSONL file to write.")
-@click.option("--split", type=click.Choice(["train", "validation"]), default="train", show_default=True)
+@click.option(
+    "--split", type=click.Choice(["train", "validation"]), default="train", show_default=True, help="Of the documents."
+)
 @click.option("--options", type=click.IntRange(min=2), default=4, show_default=True, help="Options of a question.")
 @click.option("--most", type=click.IntRange(min=1), help="Questions at most, drawn from all.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of wrong options, order and choice.")

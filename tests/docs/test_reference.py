@@ -48,7 +48,7 @@ def test_every_key_is_documented(name, whole) -> None:
     for section in _sections(whole):
         for key, field in section.model_fields.items():
             assert field.description, key
-            assert re.search(rf"`([a-z]+(\[\])?\.)*{key}`", page), key
+            assert re.search(rf"`([a-z_]+(\[\])?\.)*{key}`", page), key
 
 
 def test_every_rule_and_extractor_option_is_documented() -> None:
