@@ -41,7 +41,10 @@ bench: .venv/ready
 faults: .venv/ready
 	$(BIN)/python benchmarks/faults.py --engine $(or $(ENGINE),local)
 
-paper: .venv/ready ; $(BIN)/python -m pip install --quiet --constraint constraints.txt '.[train]' && $(BIN)/python -m train.miniature.experiment
+# The experiment of the papers; what it needs is installed beside the rest.
+paper: .venv/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRAS),train]'
+	$(BIN)/python -m benchmarks.paper.experiment
 
 clean:
 	rm -rf .venv builds dist

@@ -37,7 +37,7 @@ ARCHITECTURES = {
 
 def prepare(place: Path) -> None:
     """Texts of the miniature, and the config of a Llama of 3.7 M parameters."""
-    from train.miniature import texts
+    from benchmarks.paper import texts
 
     tokenizer = texts.make_tokenizer(place / "llama")
     (place / "llama" / "config.json").write_text(json.dumps({"model_type": "llama", **SMALL}))

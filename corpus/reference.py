@@ -1,7 +1,7 @@
-"""The reference pages, written from the code: every command, recipe key, extractor option and rule.
+"""The reference pages, written from the code: every command, recipe key, extractor option, rule and merge method.
 
-`make docs` writes docs/commands.md and docs/recipe.md; a test fails where they are not what this module gives. So a key
-cannot be added, renamed or left without a description unnoticed.
+`make docs` writes docs/commands.md, docs/recipe.md and docs/models.md; a test fails where they are not what this module
+gives. So a key cannot be added, renamed or left without a description unnoticed.
 """
 
 from __future__ import annotations
@@ -50,8 +50,31 @@ def recipe() -> str:
     lines += ["| option | default | values |", "|---|---|---|", *_options(extractor)]
     lines += ["", "## Rules", "", "`refine: {profiles: {KIND: {RULE: {at_least: X, at_most: Y}}}}`;"]
     lines += ["`RULE: null` switches one off. All of them are measured for every document.", ""]
-    lines += ["| rule | measures | options |", "|---|---|---|", *_rules()]
+    lines += ["| rule | measures | options |", "|---|---|---|", *_named(rule)]
     return "\n".join(lines) + "\n"
+
+
+def models() -> str:
+    """docs/models.md: every key of a training, merge and evaluation, every schedule and merge method."""
+    from train.config import Evaluate, Train
+    from train.merge.config import Merge
+    from train.merge.methods import method
+    from train.schedule import schedule
+
+    lines = ["# Training, merging, evaluating", "", "Every key, its default and what it means; any of them can be"]
+    lines += ["changed by `--set KEY=VALUE`. Keys without a default are required.", ""]
+    for command, section in (("train", Train), ("merge", Merge), ("evaluate", Evaluate)):
+        lines += [
+            f"## corpus {command} CONFIG",
+            "",
+            "| key | default | meaning |",
+            "|---|---|---|",
+            *_keys(section, ""),
+        ]
+        lines += [""]
+    for title, registry in (("Schedules", schedule), ("Merge methods", method)):
+        lines += [f"## {title}", "", "| name | what it does | options |", "|---|---|---|", *_named(registry), ""]
+    return "\n".join(lines)
 
 
 def _keys(model: type[BaseModel], prefix: str) -> Iterator[str]:
@@ -86,10 +109,11 @@ def _options(registry: Registry[Any]) -> Iterator[str]:
             yield f"| `{name}.{option.name}` | `{_yaml(option.default)}` | {shown} |"
 
 
-def _rules() -> Iterator[str]:
-    for name in rule:
-        summary = (inspect.getdoc(rule.get(name)) or "").split("\n\n")[0].replace("\n", " ").replace("|", "\\|")
-        options = ", ".join(f"`{o.name}: {_yaml(o.default)}`" for o in rule.options(name).values())
+def _named(registry: Registry[Any]) -> Iterator[str]:
+    """Rows of registered functions: name, first paragraph, options."""
+    for name in registry:
+        summary = (inspect.getdoc(registry.get(name)) or "").split("\n\n")[0].replace("\n", " ").replace("|", "\\|")
+        options = ", ".join(f"`{o.name}: {_yaml(o.default)}`" for o in registry.options(name).values())
         yield f"| `{name}` | {summary} | {options} |"
 
 
@@ -105,7 +129,7 @@ def _yaml(value: Any) -> str:
 def write(folder: Path) -> None:
     """Write the pages."""
     folder.mkdir(exist_ok=True)
-    for name, text in {"commands.md": commands(), "recipe.md": recipe()}.items():
+    for name, text in {"commands.md": commands(), "recipe.md": recipe(), "models.md": models()}.items():
         (folder / name).write_text(text, encoding="utf-8")
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from train.examples import padded, scores
-from train.model import logits
+from train.model import evaluating, logits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,18 +59,14 @@ class Answered:
     right_norm: Score
 
 
-@torch.no_grad()
 def answer(model: Module, examples: Sequence[Example], encoder: Encoder, *, rows: int = 32) -> Answered:
-    """Choose by log-likelihood. The model is left in the mode that it was in."""
-    device = next(model.parameters()).device
-    training = model.training
-    model.eval()
+    """Choose by log-likelihood."""
     flat = [row for example in examples for row in encoder.rows(example, end=False)]
     found: list[float] = []
-    for start in range(0, len(flat), rows):
-        ids, positions, targets = (t.to(device) for t in padded(flat[start : start + rows]))
-        found += scores(logits(model, ids, positions), targets).tolist()
-    model.train(training)
+    with evaluating(model) as device:
+        for start in range(0, len(flat), rows):
+            ids, positions, targets = (t.to(device) for t in padded(flat[start : start + rows]))
+            found += scores(logits(model, ids, positions), targets).tolist()
     choices, right, norm, at = [], [], [], 0
     for example in examples:
         own = np.array(found[at : at + len(example.options)])
@@ -122,19 +118,22 @@ def adjusted_f1(gold: Sequence[str], predicted: Sequence[str], *, classes: Seque
     return float(np.mean(values) * len(classes) / (len(classes) - 1))
 
 
-@torch.no_grad()
+def bootstrap_error(gold: Sequence[str], predicted: Sequence[str], *, classes: Sequence[str]) -> float:
+    """Standard error of `adjusted_f1`, which is no mean of items: over resampled items."""
+    pairs, draw = np.stack([gold, predicted]), np.random.default_rng(0)
+    some = (pairs[:, draw.integers(0, len(gold), len(gold))] for _ in range(BOOTSTRAP // 10))
+    return float(np.std([adjusted_f1(g, p, classes=classes) for g, p in some], ddof=1))
+
+
 def generate(model: Module, tokens: Tokens, prompt: str, *, most: int) -> tuple[str, bool]:
     """The model's most likely continuation, and whether it came to an end; no cache, for short answers."""
-    device = next(model.parameters()).device
-    training = model.training
-    model.eval()
     begin = [] if tokens.begin is None else [tokens.begin]
     ids = [*begin, *tokens.tokenizer.encode(prompt, add_special_tokens=False).ids]
     fresh: list[int] = []
-    while len(fresh) < most and (not fresh or fresh[-1] != tokens.end):
-        row = torch.tensor([ids + fresh], device=device)
-        positions = torch.arange(row.shape[1], device=device)[None]
-        fresh.append(int(logits(model, row, positions)[0, -1].argmax()))
-    model.train(training)
+    with evaluating(model) as device:
+        while len(fresh) < most and (not fresh or fresh[-1] != tokens.end):
+            row = torch.tensor([ids + fresh], device=device)
+            positions = torch.arange(row.shape[1], device=device)[None]
+            fresh.append(int(logits(model, row, positions)[0, -1].argmax()))
     ended = fresh[-1] == tokens.end
     return tokens.tokenizer.decode(fresh[:-1] if ended else fresh), ended

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from train.examples import padded, scores
-from train.model import logits
+from train.model import evaluating, logits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -59,24 +59,25 @@ def documents(shards: Shards, most: int) -> Iterator[tuple[str, list[int]]]:
             yield row.source, row.input_ids.tolist()
 
 
-@torch.no_grad()
 def bits_per_byte(
     model: Module, texts: Iterable[tuple[str, list[int]]], tokens: Tokens, *, length: int, rows: int = 8
 ) -> dict[str, Bits]:
-    """`Bits` by source. The model is left in the mode, training or not, that it was in."""
-    device = next(model.parameters()).device
+    """`Bits` by source."""
     found: dict[str, Bits] = {}
-    waiting: list[tuple[Row, str, int]] = []
-    training = model.training
-    model.eval()
+    with evaluating(model) as device:
+        windows = _all_windows(texts, tokens, length, found)
+        while some := list(islice(windows, rows)):
+            ids, positions, targets = (t.to(device) for t in padded([row for _, row in some]))
+            nats = scores(logits(model, ids, positions), targets).tolist()
+            for ((entry, number), _), value in zip(some, nats, strict=True):
+                entry.bits[number] -= value / math.log(2)
+    return dict(sorted(found.items()))
 
-    def measure() -> None:
-        ids, positions, targets = (t.to(device) for t in padded([row for row, _, _ in waiting]))
-        nats = scores(logits(model, ids, positions), targets).tolist()
-        for (_, source, number), value in zip(waiting, nats, strict=True):
-            found[source].bits[number] -= value / math.log(2)
-        waiting.clear()
 
+def _all_windows(
+    texts: Iterable[tuple[str, list[int]]], tokens: Tokens, length: int, found: dict[str, Bits]
+) -> Iterator[tuple[tuple[Bits, int], Row]]:
+    """The windows of all documents, each with where its bits are added; `found` grows by the documents."""
     for source, document in texts:
         text = document[:-1] if document and document[-1] == tokens.end else document
         if not text:
@@ -85,13 +86,7 @@ def bits_per_byte(
         entry.bits.append(0.0)
         entry.bytes.append(len(tokens.tokenizer.decode(text, skip_special_tokens=False).encode()))
         for row in _windows(text, tokens.begin, length):
-            waiting.append((row, source, len(entry.bits) - 1))
-            if len(waiting) == rows:
-                measure()
-    if waiting:
-        measure()
-    model.train(training)
-    return dict(sorted(found.items()))
+            yield (entry, len(entry.bits) - 1), row
 
 
 def _windows(text: list[int], begin: int | None, length: int) -> Iterator[Row]:

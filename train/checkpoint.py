@@ -46,19 +46,19 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
         raise RecordError(f"{checkpoint / STATE} is damaged; remove the folder to go on from the one before") from None
 
 
-def read_moments(checkpoint: Path) -> dict[str, Tensor]:
-    """The optimizer's tensors.
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file of a checkpoint.
 
     Raises:
-        RecordError: they are damaged.
+        RecordError: it is damaged.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
-        return load_file(checkpoint / MOMENTS)
+        return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise RecordError(f"{checkpoint / MOMENTS} cannot be read ({error}); remove the folder to go on") from None
+        raise RecordError(f"{path} cannot be read ({error}); remove the folder to go on from the one before") from None
 
 
 class Saver:

@@ -120,8 +120,18 @@ class Task(Section):
     """Multiple-choice items."""
 
     name: str = Field(description="In the results.")
-    file: str = Field(description="JSONL with prompt, options, answer; or data.json of japanese-lm-fin-harness.")
+    file: str = Field(
+        description="JSONL with prompt, options, answer; or of japanese-lm-fin-harness: data.json, CPA_AUDIT.xlsx, or"
+        " the folder of chabsa's JSON files."
+    )
     prompts: list[str] = Field([], description="Versions of the harness's prompts; none: all. JSONL has its own.")
+
+
+class LmEval(Section):
+    """Tasks of lm-evaluation-harness, by the extra `eval`."""
+
+    tasks: list[str] = Field(min_length=1, description="Their names.")
+    include: str | None = Field(None, description="A folder of task YAML; without it lm_eval's own tasks are found.")
 
 
 class Evaluate(Section):
@@ -133,5 +143,6 @@ class Evaluate(Section):
     documents: int = Field(200, ge=1, description="Documents of each source, the first ones.")
     length: int = Field(2048, ge=8, description="Tokens that a model sees at once.")
     tasks: list[Task] = Field([], description="Multiple choice.")
+    lm_eval: LmEval | None = Field(None, description="Tasks of lm-evaluation-harness beside them.")
     prompts: list[str] = Field([], description="Generated from by every model, side by side.")
     generate: int = Field(64, ge=1, description="Tokens to generate at most.")

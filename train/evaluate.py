@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from registry.publish import write_json, write_text
 from registry.shards import Shards
-from train.answers import Score, answer, generate, paired
+from train.answers import Score, adjusted_f1, answer, bootstrap_error, generate, paired
 from train.bits import bits_per_byte, documents
 from train.examples import Encoder
-from train.harness import is_numeric, read_task
+from train.harness import POLARITIES, is_numeric, read_task
 from train.model import load_model
 from train.tokens import Tokens, tokenizer_of
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from train.config import Evaluate
     from train.examples import Example
+
+KINDS = ("bits_per_byte", "accuracy", "adjusted_f1", "lm_eval")
 
 
 def evaluate(config: Evaluate, folder: Path, out: Path) -> dict[str, Any]:
@@ -40,6 +42,11 @@ def evaluate(config: Evaluate, folder: Path, out: Path) -> dict[str, Any]:
         tokens = tokenizer_of(place, [folder / build for build in config.shards.values()])
         model = load_model(place)
         results[judged.name], items[judged.name] = _measure(config, folder, model, tokens)
+        if config.lm_eval:
+            from train.lm_eval_tasks import measure
+
+            results[judged.name]["lm_eval"], more = measure(place, config.lm_eval, folder)
+            items[judged.name] |= more
         written[judged.name] = [generate(model, tokens, p, most=config.generate)[0] for p in config.prompts]
     first = config.models[0].name
     for judged in config.models[1:]:
@@ -56,7 +63,7 @@ def _measure(
     config: Evaluate, folder: Path, model: Module, tokens: Tokens
 ) -> tuple[dict[str, Any], dict[str, list[float]]]:
     """The numbers of one model, and its items for comparisons: right choices, and documents' bits per byte negated."""
-    found: dict[str, Any] = {"bits_per_byte": {}, "accuracy": {}}
+    found: dict[str, Any] = {kind: {} for kind in KINDS}
     items: dict[str, list[float]] = {}
     for name, build in config.shards.items():
         held = documents(Shards(folder / build, split="validation"), config.documents)
@@ -68,16 +75,27 @@ def _measure(
     for task in config.tasks:
         versions: list[list[float]] = []
         for version, examples in read_task(folder / task.file, task.prompts).items():
-            right = answer(model, examples, encoder)
-            found["accuracy"][f"{task.name}/{version}"] = {
-                **_told(right.right), "normalized": right.right_norm.mean,
-                "numeric": _told(_some(right.right, examples, numeric=True)),
-                "other": _told(_some(right.right, examples, numeric=False)),
+            key, answered = f"{task.name}/{version}", answer(model, examples, encoder)
+            found["accuracy"][key] = {
+                **_told(answered.right), "normalized": answered.right_norm.mean,
+                "numeric": _told(_some(answered.right, examples, numeric=True)),
+                "other": _told(_some(answered.right, examples, numeric=False)),
             }  # fmt: skip
-            versions.append(right.right.items)
+            if any(example.answer < 0 for example in examples):
+                found["adjusted_f1"][key] = _f1(examples, answered.choices)
+            versions.append(answered.right.items)
         items[task.name] = [sum(row) / len(row) for row in zip(*versions, strict=True)]
         found["accuracy"][task.name] = _told(Score(items[task.name]))
     return found, items
+
+
+def _f1(examples: list[Example], choices: list[int]) -> dict[str, float | int]:
+    """Of a task with items of a class that is never offered, as chabsa's neutral ones."""
+    offered = [[option.strip() for option in example.options] for example in examples]
+    gold = ["neutral" if e.answer < 0 else o[e.answer] for e, o in zip(examples, offered, strict=True)]
+    predicted = [o[choice] for o, choice in zip(offered, choices, strict=True)]
+    mean = adjusted_f1(gold, predicted, classes=POLARITIES)
+    return {"mean": mean, "error": bootstrap_error(gold, predicted, classes=POLARITIES), "n": len(gold)}
 
 
 def _some(score: Score, examples: list[Example], *, numeric: bool) -> Score:
@@ -94,7 +112,7 @@ def table(results: dict[str, Any]) -> str:
     """Lines for a terminal: one per number and model."""
     lines = []
     for name, found in results.items():
-        for kind in ("bits_per_byte", "accuracy"):
+        for kind in KINDS:
             for key, told in found[kind].items():
                 error = "" if told["error"] is None else f" ± {told['error']:.3f}"
                 lines.append(f"{name:<24}{kind:<15}{key:<32}{told['mean']:.3f}{error} (n={told['n']})")

@@ -1,7 +1,9 @@
-"""Exam questions in the layout of japanese-lm-fin-harness (data.json), read from a user's checkout, as examples.
+"""The tasks of japanese-lm-fin-harness, read from a user's checkout, as examples in every prompt version.
 
-Each question comes once per prompt version, and results are told for every version: the best of nine prompts is a
-biased number. The questions are the publishers'; they are read where the user has them, and never copied.
+`data.json` is an exam (cma_basics, fp2, security_sales_1), `CPA_AUDIT.xlsx` is cpa_audit, and a folder of
+JSON files is chabsa. Results are told for every version: the best of nine prompts is a biased number. The questions
+are the publishers'; they are read where the user has them, and never copied. Answers are scored as the harness does:
+letters, texts or numbers by log-likelihood, without examples before the question.
 
 https://github.com/pfnet-research/japanese-lm-fin-harness
 """
@@ -11,16 +13,20 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import yaml
 
 from registry.errors import UsageError, nearest
 from train.examples import Example, read_examples
 
-VERSIONS: dict[str, dict[str, str]] = yaml.safe_load(
-    (Path(__file__).parent / "prompts.yaml").read_text(encoding="utf-8")
-)
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PROMPTS: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "prompts.yaml").read_text(encoding="utf-8"))
+POLARITIES = ("positive", "neutral", "negative")  # neutral is never offered: a neutral item cannot be answered right
+_STATEMENTS = "アイウエオカ"
 _FIGURE = re.compile(r"[0-9０-９]")
 
 
@@ -28,37 +34,91 @@ def read_task(path: Path, versions: list[str]) -> dict[str, list[Example]]:
     """The examples of a task by prompt version; a JSONL file has one version, its own.
 
     Raises:
-        UsageError: the file is of neither layout, or there is no such version.
+        UsageError: it is of none of the layouts, or there is no such version.
     """
     if path.suffix == ".jsonl":
         return {"own": read_examples(path)}
+    kind = "sentiment" if path.is_dir() else "questions"
     for version in versions:
-        if version not in VERSIONS:
-            raise UsageError(f"there is no prompt version {version!r}; {nearest(version, VERSIONS)}")
+        if version not in PROMPTS[kind]:
+            raise UsageError(f"there is no prompt version {version!r}; {nearest(version, PROMPTS[kind])}")
     try:
-        questions = json.loads(path.read_text(encoding="utf-8"))["data"]
-        return {v: [_example(question, v) for question in questions] for v in versions or VERSIONS}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path} is no data.json of japanese-lm-fin-harness: {error}") from None
+        name, rows = _read(path)
+        if not rows:
+            raise ValueError("it holds no questions")  # noqa: TRY301 - told as all others below
+        return {v: list(_examples(rows, name, PROMPTS[kind][v])) for v in versions or PROMPTS[kind]}
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise UsageError(f"{path} is no task of japanese-lm-fin-harness: {error}") from None
 
 
-def _example(question: dict[str, Any], version: str) -> Example:
+def _read(path: Path) -> tuple[str, list[dict[str, Any]]]:
+    """The name of a task and its rows."""
+    if path.is_dir():
+        return "chabsa", [row for file in sorted(path.glob("*.json")) for row in _opinions(file)]
+    if path.suffix == ".xlsx":
+        return "cpa_audit", list(_sheet(path))
+    whole = json.loads(path.read_text(encoding="utf-8"))
+    return whole.get("data-name", ""), whole["data"]
+
+
+def _opinions(path: Path) -> Iterator[dict[str, Any]]:
+    for row in json.loads(path.read_text(encoding="utf-8"))["sentences"]:
+        for opinion in row["opinions"]:
+            yield {"sentence": row["sentence"], "target": opinion["target"], "polarity": opinion["polarity"]}
+
+
+def _sheet(path: Path) -> Iterator[dict[str, Any]]:
+    """The questions of CPA_AUDIT.xlsx; as in the harness, without those that are marked as abnormal.
+
+    Raises:
+        UsageError: openpyxl is not there.
+    """
+    try:
+        from openpyxl import load_workbook
+    except ImportError:
+        raise UsageError(f"{path} needs openpyxl: pip install 'corpus-foundry[eval]'") from None
+    try:
+        head, *rows = load_workbook(path, read_only=True)["data"].iter_rows(values_only=True)
+    except BadZipFile as error:
+        raise ValueError(error) from None
+    for values in rows:
+        row = dict(zip(head, values, strict=False))  # empty cells at the end are not there
+        if row.get("question") and row.get("abnormal_flg") != 1:
+            context = "\n".join(f"{mark}: {row[mark]}" for mark in _STATEMENTS if row.get(mark))
+            choices = [{"id": i, "text": str(row[i + 1])} for i in range(6)]  # in columns named 1 to 6
+            yield {"question": row["question"], "context": context, "choices": choices, "answer": row["a_no"] - 1}
+
+
+def _examples(rows: list[dict[str, Any]], name: str, told: dict[str, Any]) -> Iterator[Example]:
+    """The rows of a task in one prompt version."""
     from jinja2.sandbox import SandboxedEnvironment
 
-    told = VERSIONS[version]
-    choices = [choice["text"] for choice in question["choices"]]
-    context = f"\n{question['context']}" if question.get("context") else ""
-    environment = SandboxedEnvironment(keep_trailing_newline=True, autoescape=False)
-    prompt = environment.from_string(told["text"]).render(q=question["question"] + context, choices=choices)
-    numbers = [choice["id"] for choice in question["choices"]]
-    options = {
-        "letters": [chr(65 + i) for i in range(len(choices))],
-        "texts": choices,
-        "numbers": list(map(str, numbers)),
-    }
-    return Example(prompt, tuple(options[told["options"]]), numbers.index(question["answer"]))
+    template = SandboxedEnvironment(keep_trailing_newline=True, autoescape=False).from_string(told["text"])
+    ask = PROMPTS["ask"].get(name, PROMPTS["ask"]["exam"])
+    for row in rows:
+        if name == "chabsa":
+            options, right = told["options"], _polarity(row["polarity"], told["options"])
+            prompt = template.render(system=PROMPTS["system"], **row)
+        else:
+            texts, numbers = ([choice[key] for choice in row["choices"]] for key in ("text", "id"))
+            every = {
+                "texts": texts,
+                "numbers": list(map(str, numbers)),
+                "letters": [chr(65 + i) for i in range(len(texts))],
+            }
+            options = every[ask["options"] if told["options"] == "own" else told["options"]]
+            right = numbers.index(row["answer"])
+            question = row["question"] + (f"\n{row['context']}" if row.get("context") else "")
+            prompt = template.render(system=PROMPTS["system"], ask=ask, q=question, choices=texts, numbers=numbers)
+        yield Example(prompt, tuple(options), right)
+
+
+def _polarity(told: str, options: list[str]) -> int:
+    if told not in POLARITIES:
+        raise ValueError(f"there is no polarity {told!r}")
+    return next((i for i, option in enumerate(options) if option.strip() == told), -1)
 
 
 def is_numeric(example: Example) -> bool:
-    """Whether every option holds a figure, or the prompt lists such ones: NumLLM's split, by our own rule."""
+    """Whether every option holds a figure: NumLLM's split, by our own rule."""
     return all(_FIGURE.search(option) for option in example.options)

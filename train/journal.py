@@ -95,8 +95,10 @@ class Journal:
         """A line on standard error."""
         print(line, file=sys.stderr, flush=True)  # noqa: T201 - what a person watches
 
-    def close(self) -> None:
-        """Write what is left."""
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *error: object) -> None:
         self._file.close()
         if self._board is not None:
             self._board.close()

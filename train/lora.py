@@ -15,14 +15,13 @@ import torch
 from torch import nn
 
 from registry.errors import RecordError, UsageError, nearest
+from train.checkpoint import read_tensors
+from train.merge.lora import CONFIG, PREFIX, WEIGHTS
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from train.config import Lora
-
-PREFIX = "base_model.model."
-WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 
 
 class LoraLinear(nn.Module):
@@ -101,15 +100,8 @@ def load_adapter(folder: Path, model: nn.Module) -> None:
     Raises:
         RecordError: it holds other adapters than the model has.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    mine = adapter_tensors(model)
-    try:
-        theirs = load_file(folder / WEIGHTS)
-        if {n: t.shape for n, t in mine.items()} != {n: t.shape for n, t in theirs.items()}:
-            raise RecordError(f"{folder} holds other adapters than the configuration asks for")
-    except (OSError, SafetensorError) as error:
-        raise RecordError(f"{folder / WEIGHTS} cannot be read: {error}") from None
+    mine, theirs = adapter_tensors(model), read_tensors(folder / WEIGHTS)
+    if {n: t.shape for n, t in mine.items()} != {n: t.shape for n, t in theirs.items()}:
+        raise RecordError(f"{folder} holds other adapters than the configuration asks for")
     for name, tensor in mine.items():
         tensor.copy_(theirs[name])

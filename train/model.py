@@ -9,6 +9,7 @@ and `leakage` measures what crosses over before a run starts.
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from registry.errors import StageError, UsageError
 from train.stream import IGNORED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from torch import Tensor
     from torch.nn import Module
@@ -75,19 +76,27 @@ def tensors(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor, Tensor]
     return ids, positions, targets
 
 
-@torch.no_grad()
-def leakage(model: Module, *, length: int = 24, call: Logits = logits) -> float:
-    """Largest difference between a second document's logits in a pack and alone, over the largest logit."""
-    device = next(model.parameters()).device
-    vocabulary = model.get_input_embeddings().weight.shape[0]  # type: ignore[operator]
-    generator = torch.Generator().manual_seed(0)
-    ids = torch.randint(vocabulary, (2, 2 * length), generator=generator).to(device)
-    alone = torch.arange(length, device=device).expand(2, -1)
+@contextmanager
+def evaluating(model: Module) -> Iterator[torch.device]:
+    """Without gradients and dropout, and left in the mode that it was in; the device that the model is on."""
     training = model.training
     model.eval()
-    packed = call(model, ids, alone.repeat(1, 2))[:, length:].float()
-    single = call(model, ids[:, length:].contiguous(), alone).float()
-    model.train(training)
+    try:
+        with torch.no_grad():
+            yield next(model.parameters()).device
+    finally:
+        model.train(training)
+
+
+def leakage(model: Module, *, length: int = 24, call: Logits = logits) -> float:
+    """Largest difference between a second document's logits in a pack and alone, over the largest logit."""
+    vocabulary = model.get_input_embeddings().weight.shape[0]  # type: ignore[operator]
+    generator = torch.Generator().manual_seed(0)
+    with evaluating(model) as device:
+        ids = torch.randint(vocabulary, (2, 2 * length), generator=generator).to(device)
+        alone = torch.arange(length, device=device).expand(2, -1)
+        packed = call(model, ids, alone.repeat(1, 2))[:, length:].float()
+        single = call(model, ids[:, length:].contiguous(), alone).float()
     return float((packed - single).abs().max() / single.abs().max().clamp(min=1e-9))
 
 

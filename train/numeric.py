@@ -109,6 +109,21 @@ def questions(text: str, *, document: str, source: str, seed: int, options: int 
         )  # fmt: skip
 
 
+def from_documents(
+    texts: Iterable[tuple[str, str, str]], *, seed: int, options: int = 4, most: int | None = None
+) -> list[Question]:
+    """Questions from documents (id, source, text): all of them, or `most`, drawn at random and in their order."""
+    made = [
+        question
+        for document, source, text in texts
+        for question in questions(text, document=document, source=source, seed=seed, options=options)
+    ]
+    if most is None or len(made) <= most:
+        return made
+    draw = random.Random(f"{seed} most")  # noqa: S311 - reproducible, not secret
+    return [made[i] for i in sorted(draw.sample(range(len(made)), most))]
+
+
 def _in_sentences(text: str) -> Iterator[tuple[int, str, re.Match[str]]]:
     for sentence in _SENTENCE.finditer(text):
         piece = sentence.group()

@@ -63,26 +63,24 @@ def train(config: Train, folder: Path, out: Path) -> str:
 def _loop(run: Run) -> str:
     config, state, first = run.config, run.state, run.processes.first
     saver = Saver(run.out, keep=config.checkpoints.keep, milestones=config.checkpoints.milestones)
-    journal = _journal(run) if first else None
     run.wrapped.train()
-    while state.step < config.steps and not run.stop:
-        facts = _step(run)
-        state.step += 1
-        done = state.step == config.steps
-        if (every := config.validation.every) and (state.step % every == 0 or done):
-            facts["bits_per_byte"] = validate(run)
-        run.stop = run.processes.total([float(run.stop)])[0] > 0
-        if done or run.stop or state.step % config.checkpoints.every == 0:
-            _save(run, saver)
-        if journal:
-            journal.write(state.step, **facts)
-            if done or run.stop or state.step % config.log_every == 0:
-                journal.progress(state.step, facts["loss"], state.tokens)
-    saver.wait()
+    with _journal(run) if first else nullcontext() as journal:
+        while state.step < config.steps and not run.stop:
+            facts = _step(run)
+            state.step += 1
+            done = state.step == config.steps
+            if (every := config.validation.every) and (state.step % every == 0 or done):
+                facts["bits_per_byte"] = validate(run)
+            run.stop = run.processes.total([float(run.stop)])[0] > 0
+            if done or run.stop or state.step % config.checkpoints.every == 0:
+                _save(run, saver)
+            if journal:
+                journal.write(state.step, **facts)
+                if done or run.stop or state.step % config.log_every == 0:
+                    journal.progress(state.step, facts["loss"], state.tokens)
+        saver.wait()
     if first and state.step == config.steps:
         _finish(run)
-    if journal:
-        journal.close()
     how = "finished" if state.step == config.steps else "stopped; the same command goes on"
     return f"{how} at step {state.step:,} of {config.steps:,}; {state.skipped} skipped"
 
@@ -142,7 +140,7 @@ def _learn_examples(run: Run, examples: ExampleStream, weight: float) -> float:
     with _precision(run):
         loss = examples.loss(logits(run.wrapped, ids, positions), targets, chosen)
         (loss * weight).backward()  # type: ignore[no-untyped-call]
-    return run.processes.total([float(loss)])[0] / run.processes.world
+    return run.processes.total([float(loss.detach())])[0] / run.processes.world
 
 
 def _together(run: Run, *, last: bool) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,7 +12,7 @@ from torch.distributed.checkpoint import state_dict as dcp
 from registry.errors import RecordError, UsageError
 from registry.shards import Shards
 from train import lora
-from train.checkpoint import checkpoints, read_moments, read_state
+from train.checkpoint import MOMENTS, checkpoints, read_state, read_tensors
 from train.examples import Encoder, ExampleStream, read_examples
 from train.model import check_leakage, load_model
 from train.processes import Processes
@@ -41,7 +41,7 @@ class State:
 
     def as_json(self) -> dict[str, Any]:
         """For `state.json`."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return asdict(self)
 
 
 @dataclass(slots=True)
@@ -163,7 +163,7 @@ def _resume(run: Run, checkpoint: Path) -> None:
     except TypeError:
         raise RecordError(f"{checkpoint / 'state.json'} is of another version") from None
     moments: dict[str, Any] = {}
-    for key, tensor in read_moments(checkpoint).items():
+    for key, tensor in read_tensors(checkpoint / MOMENTS).items():
         name, _, kind = key.rpartition("/")
         moments.setdefault(name, {})[kind] = tensor
     current: dict[str, Any] = dcp.get_optimizer_state_dict(run.plain, run.optimizer, options=_EVERYWHERE)

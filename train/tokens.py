@@ -16,7 +16,10 @@ from registry.manifest import read_manifest
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-FILES = ("tokenizer*.json", "tokenizer.model", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja")
+FILES = (
+    "tokenizer*.json", "tokenizer.model", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja",
+    "vocab.json", "merges.txt",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,9 +51,14 @@ class Tokens:
 
     def copy(self, out: Path) -> None:
         """Copy all that it is made of."""
-        for pattern in FILES:
-            for path in self.folder.glob(pattern):
-                shutil.copyfile(path, out / path.name)
+        copy_tokenizer(self.folder, out)
+
+
+def copy_tokenizer(folder: Path, out: Path) -> None:
+    """Copy all that a tokenizer is made of."""
+    for pattern in FILES:
+        for path in folder.glob(pattern):
+            shutil.copyfile(path, out / path.name)
 
 
 def _control_tokens(folder: Path) -> dict[str, str]:

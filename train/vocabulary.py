@@ -35,8 +35,8 @@ def read_words(path: Path) -> list[str]:
 
 
 @torch.no_grad()
-def extend(model_folder: Path, words: list[str], out: Path) -> int:
-    """Write the model with `words` as tokens to the new folder `out`; returns how many were new.
+def extend(model_folder: Path, words: list[str], out: Path) -> tuple[int, int]:
+    """Write the model with `words` as tokens to the new folder `out`; returns how many were new, and how many not.
 
     Raises:
         UsageError: there is no such model or tokenizer, no word is new, or `out` is there.
@@ -65,4 +65,4 @@ def extend(model_folder: Path, words: list[str], out: Path) -> int:
     tokenizer.save(str(out / "tokenizer.json"))
     told = {"words": fresh, "from": "mean of pieces"}
     (out / "vocabulary.json").write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    return len(fresh)
+    return len(fresh), len(words) - len(fresh)

@@ -31,6 +31,8 @@ COMMANDS = {
     "ls": "List the domains that can be built and the corpora that were.",
     "tokenizer": "Train a tokenizer on the kept texts of a build.",
     "export": "Write a build in the layout that another training stack reads.",
+    "extend": "Add words to the vocabulary of a model.",
+    "questions": "Make numeric-choice questions from a build's documents.",
     "train": "Train a causal language model on shards.",
     "merge": "Merge models or LoRA adapters into one.",
     "evaluate": "Measure models: bits per byte, multiple choice, generations.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -26,5 +27,6 @@ def command(config: Path, changes: tuple[str, ...]) -> int:
     with needs("train"):
         from train.pretrain import train
     told = train(read, config.parent, Path(read.out))
-    click.echo(f"{read.out}: {told}")
+    if os.environ.get("RANK", "0") == "0":  # of several processes the first speaks
+        click.echo(f"{read.out}: {told}")
     return 0 if told.startswith("finished") else 130

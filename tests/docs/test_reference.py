@@ -9,16 +9,18 @@ import click
 import pytest
 
 from corpus.cli import COMMANDS, cli
-from corpus.reference import commands, recipe
+from corpus.reference import commands, models, recipe
 from registry.configuration import section_of
 from registry.domain import SHIPPED, load_rules
 from registry.names import extractor, rule
 from registry.recipe import Recipe
+from train.config import Evaluate, Train
+from train.merge.config import Merge
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize(("page", "make"), [("commands.md", commands), ("recipe.md", recipe)])
+@pytest.mark.parametrize(("page", "make"), [("commands.md", commands), ("recipe.md", recipe), ("models.md", models)])
 def test_a_page_is_what_the_code_gives(page: str, make: object) -> None:
     assert (ROOT / "docs" / page).read_text(encoding="utf-8") == make(), "run `make docs`"  # type: ignore[operator]
 
@@ -37,12 +39,16 @@ def _sections(section):
     return {section}.union(*(_sections(each) for each in inner if each is not None))
 
 
-def test_every_recipe_key_is_documented() -> None:
-    page = (ROOT / "docs" / "recipe.md").read_text(encoding="utf-8")
-    for section in _sections(Recipe):
+@pytest.mark.parametrize(
+    ("name", "whole"),
+    [("recipe.md", Recipe), ("models.md", Train), ("models.md", Merge), ("models.md", Evaluate)],
+)
+def test_every_key_is_documented(name, whole) -> None:
+    page = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    for section in _sections(whole):
         for key, field in section.model_fields.items():
             assert field.description, key
-            assert re.search(rf"`([a-z]+(\[\])?\.)*{key}`", page), key
+            assert re.search(rf"`([a-z_]+(\[\])?\.)*{key}`", page), key
 
 
 def test_every_rule_and_extractor_option_is_documented() -> None:

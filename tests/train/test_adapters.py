@@ -130,7 +130,8 @@ def test_new_words_get_the_mean_of_their_pieces(tmp_path, tied):
     model = load_model(make_model(tmp_path / "config", tie_word_embeddings=tied), seed=0)
     model.save_pretrained(tmp_path / "old")
     Tokens.load(build / "tokenizer").copy(tmp_path / "old")
-    assert vocabulary.extend(tmp_path / "old", ["売上高", "△", "売上高", "有価証券"], tmp_path / "new") >= 2
+    added, left = vocabulary.extend(tmp_path / "old", ["売上高", "△", "有価証券", "<eos>"], tmp_path / "new")
+    assert (added, left) == (3, 1)
     old, new = Tokens.load(tmp_path / "old"), Tokens.load(tmp_path / "new")
     pieces = old.tokenizer.encode("有価証券").ids
     ids = new.tokenizer.encode("有価証券").ids

@@ -17,7 +17,7 @@ from train.bits import bits_per_byte  # noqa: E402
 from train.config import Evaluate  # noqa: E402
 from train.evaluate import evaluate, table  # noqa: E402
 from train.examples import Encoder, Example, ExampleStream, padded, scores  # noqa: E402
-from train.harness import VERSIONS, read_task  # noqa: E402
+from train.harness import PROMPTS, read_task  # noqa: E402
 from train.model import load_model, logits  # noqa: E402
 from train.tokens import Tokens  # noqa: E402
 
@@ -107,28 +107,135 @@ def test_bits_per_byte_of_a_uniform_model_are_those_of_its_vocabulary(judged, bu
         assert found.per_byte == pytest.approx(len(ids) * math.log2(300) / len(text.encode()), rel=1e-5)
 
 
-def test_the_harness_layout_comes_in_every_version(tmp_path):
+def write_exam(folder, name, question="利上げで債券価格は?"):
     choices = [{"id": 0, "text": "増える"}, {"id": 1, "text": "減る"}]
-    data = {"data": [{"id": 0, "question": "利上げで債券価格は?", "context": "", "choices": choices, "answer": 1}]}
-    (tmp_path / "data.json").write_text(json.dumps(data))
-    read = read_task(tmp_path / "data.json", [])
-    assert set(read) == set(VERSIONS)
+    data = {
+        "data-name": name,
+        "data": [{"id": 0, "question": question, "context": "", "choices": choices, "answer": 1}],
+    }
+    (folder / "data.json").write_text(json.dumps(data))
+    return folder / "data.json"
+
+
+def test_an_exam_comes_in_every_version(tmp_path):
+    read = read_task(write_exam(tmp_path, "cma_basics"), [])
+    assert list(read) == ["default", "0.1", "0.1.2", "0.2", "0.2.1", "0.3", "0.4", "0.5", "0.6"]
     assert read["default"][0].options == ("A", "B")
-    assert read["default"][0].prompt.endswith("【選択肢】\nA: 増える\nB: 減る\n\n【答え】\n")
-    assert read["0.1"][0] == Example(
-        "[問題]:利上げで債券価格は?\n[選択肢]:[増える, 減る]\n[答え]:", ("増える", "減る"), 1
+    assert read["default"][0].prompt.endswith(
+        "【問題】\n利上げで債券価格は?\n\n【選択肢】\nA: 増える\nB: 減る\n\n【答え】\n"
     )
+    ask = "[問題]に対する[答え]を[選択肢]の中から選んでください。\n\n\n"
+    expected = f"{ask}[問題]:利上げで債券価格は?\n[選択肢]:[増える, 減る]\n[答え]:"
+    assert read["0.1"][0] == Example(expected, ("増える", "減る"), 1)
+    assert read["0.1.2"][0].prompt.endswith("[選択肢]:[A:増える, B:減る]\n[答え]:")
+    assert read["0.2"][0].prompt.endswith("質問:利上げで債券価格は?\n選択肢:0.増える,1.減る\n回答:")
+    assert read["0.4"][0].prompt.endswith(
+        "ユーザー: 質問：利上げで債券価格は?<NL>選択肢：<NL>- 増える<NL>- 減る<NL>システム: "
+    )
+    assert len({examples[0].prompt for examples in read.values()}) == 9
+
+
+def test_fp2_prints_no_choices_where_the_harness_does_not(tmp_path):
+    read = read_task(write_exam(tmp_path, "fp2"), [])
+    assert read["default"][0].options == ("増える", "減る")
+    assert read["default"][0].prompt.endswith("【問題】\n利上げで債券価格は?\n\n【答え】\n")
+    assert read["0.3"][0].prompt.endswith("### 入力:\n利上げで債券価格は?\n\n### 応答:\n")
+    assert read["0.1.2"][0].options == ("A", "B")
+
+
+def test_the_audit_exam_is_read_from_its_sheet(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.active.title = "data"
+    book.active.append(["key", "q_no", "question", *"アイウエオカ", 1, 2, 3, 4, 5, 6, "a_no", "abnormal_flg"])
+    pairs = ["アイ", "アウ", "アエ", "イウ", "イエ", "ウエ"]
+    book.active.append(["R5_2", 1, "正しい組合せは?", "甲", "乙", "丙", "丁", None, None, *pairs, 4, 0])
+    book.active.append(["R5_3", 2, "取り消された問題", "甲", "乙", "丙", "丁", None, None, *pairs, 1, 1])
+    book.save(tmp_path / "CPA_AUDIT.xlsx")
+    (example,) = read_task(tmp_path / "CPA_AUDIT.xlsx", ["default"])["default"]
+    assert "正しい組合せは?\nア: 甲\nイ: 乙\nウ: 丙\nエ: 丁\n\n【選択肢】\nA: アイ\n" in example.prompt
+    assert (example.options, example.answer) == (tuple("ABCDEF"), 3)
+    assert example.prompt.startswith("以下の問題の答えとして適切な記号の組み合わせ")
+    (tmp_path / "CPA_AUDIT.xlsx").write_bytes(b"no archive")
+    with pytest.raises(UsageError, match="is no task"):
+        read_task(tmp_path / "CPA_AUDIT.xlsx", [])
+
+
+def write_chabsa(folder, polarities):
+    folder.mkdir()
+    opinions = [{"target": f"売上{i}", "polarity": p} for i, p in enumerate(polarities)]
+    (folder / "e1_ann.json").write_text(
+        json.dumps({"sentences": [{"sentence": "売上が増加した", "opinions": opinions}]})
+    )
+    return folder
+
+
+def test_chabsa_is_read_from_its_folder_and_neutral_items_cannot_be_right(tmp_path):
+    read = read_task(write_chabsa(tmp_path / "chabsa", ["positive", "neutral", "negative"]), [])
+    assert list(read) == list(PROMPTS["sentiment"])
+    assert [example.answer for example in read["default"]] == [0, -1, 1]
+    assert read["default"][0].options == (" positive", " negative")
+    assert read["default"][0].prompt.endswith("センテンス: 売上が増加した\nターゲット: 売上0\n回答:")
+    assert read["0.3"][0].options == ("positive", "negative")
+
+
+def test_what_is_no_task_and_an_unknown_version_are_told(tmp_path):
     with pytest.raises(UsageError, match=r"did you mean 0\.1"):
-        read_task(tmp_path / "data.json", ["0.11"])
+        read_task(write_exam(tmp_path, "fp2"), ["0.11"])
     (tmp_path / "data.json").write_text("{}")
-    with pytest.raises(UsageError, match=r"no data\.json"):
+    with pytest.raises(UsageError, match="is no task of japanese-lm-fin-harness"):
         read_task(tmp_path / "data.json", [])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="holds no questions"):
+        read_task(tmp_path / "empty", [])
 
 
-def test_the_real_harness_data_are_read(shared_data):
-    for name, count in (("cma_basics", 38), ("fp2", 475), ("security_sales_1", 57)):
-        read = read_task(shared_data / "bench" / "japanese-lm-fin-harness" / f"{name}_data.json", ["0.1"])
-        assert len(read["0.1"]) == count
+@pytest.mark.parametrize(("name", "count"), [("cma_basics_data.json", 38), ("fp2_data.json", 475), ("security_sales_1_data.json", 57), ("cpa_CPA_AUDIT.xlsx", 398)])  # fmt: skip
+def test_the_real_harness_data_are_read(shared_data, name, count):
+    if name.endswith("xlsx"):
+        pytest.importorskip("openpyxl")
+    read = read_task(shared_data / "bench" / "japanese-lm-fin-harness" / name, ["0.1"])
+    assert len(read["0.1"]) == count
+
+
+def test_chabsa_is_told_with_its_adjusted_f1(judged):
+    place, *_ = judged
+    write_chabsa(place / "chabsa", ["positive", "neutral", "negative", "positive"])
+    config = Evaluate.model_validate(
+        {"out": "o", "models": [{"name": "one", "model": "model"}], "tasks": [{"name": "chabsa", "file": "chabsa"}]}
+    )
+    found = evaluate(config, place, place / "out")["one"]
+    told = found["adjusted_f1"]["chabsa/default"]
+    assert 0 < told["mean"] < 1
+    assert told["error"] > 0
+    assert told["n"] == 4
+    assert len(found["adjusted_f1"]) == 7
+
+
+def test_a_task_of_lm_eval_is_told_with_its_noise_and_compared(judged, monkeypatch):
+    pytest.importorskip("lm_eval")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    place, *_ = judged
+    examples = random_examples(400)
+    rows = [json.dumps({"prompt": e.prompt, "options": e.options, "answer": e.answer}) for e in examples]
+    (place / "items.jsonl").write_text("\n".join(rows))
+    (place / "tasks").mkdir()
+    (place / "tasks" / "mine.yaml").write_text(
+        f"task: mine\ndataset_path: json\ndataset_kwargs: {{data_files: {{test: {place / 'items.jsonl'}}}}}\n"
+        "output_type: multiple_choice\ntest_split: test\ntarget_delimiter: ''\ndoc_to_text: '{{prompt}}'\n"
+        "doc_to_choice: '{{options}}'\ndoc_to_target: '{{answer}}'\nmetric_list: [{metric: acc}]\n"
+    )
+    config = {"out": "o", "models": [{"name": n, "model": "model"} for n in ("one", "two")]}
+    wanted = {"tasks": ["mine"], "include": "tasks"}
+    results = evaluate(Evaluate.model_validate({**config, "lm_eval": wanted}), place, place / "out")
+    told = results["one"]["lm_eval"]["mine/acc"]
+    assert told["n"] == 400
+    assert abs(told["mean"] - 0.25) < 4 * told["error"]
+    assert told["error"] == pytest.approx(math.sqrt(0.25 * 0.75 / 400), rel=0.15)
+    assert results["two"]["compared"]["lm_eval/mine"].startswith("+0.000")
+    assert "lm_eval" in table(results)
+    with pytest.raises(UsageError, match="cannot run yours"):
+        evaluate(Evaluate.model_validate({**config, "lm_eval": {**wanted, "tasks": ["yours"]}}), place, place / "out")
 
 
 def test_an_evaluation_tells_numbers_with_noise_and_shows_texts(judged, build):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,11 +17,14 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+from safetensors.torch import load_file  # noqa: E402
+
 from registry.configuration import load  # noqa: E402
 from registry.errors import RecipeError, RecordError, StageError, UsageError  # noqa: E402
 from registry.manifest import Manifest  # noqa: E402
 from train import checkpoint, model, pretrain  # noqa: E402
 from train.config import Train  # noqa: E402
+from train.journal import Journal, flops_per_token  # noqa: E402
 
 from .conftest import ARCHITECTURES, make_build, make_model  # noqa: E402
 
@@ -103,28 +108,79 @@ def test_a_killed_run_goes_on_with_identical_losses(workplace):
     assert losses(workplace) == losses(workplace, "unbroken")
 
 
-@pytest.mark.slow  # 20 s, nearly all of it imports
-@pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
-def test_a_run_goes_on_with_two_processes(workplace, parallel):
-    run(workplace, name="unbroken")
-    run(workplace, "steps=8", "checkpoints.every=4", name="run")
-    for later in (workplace / "run" / "step-00000008", workplace / "run" / "model"):
-        for path in later.iterdir():
-            path.unlink()
-        later.rmdir()
+def spread(workplace: Path, *changes: str, name: str) -> None:
+    """Train with two processes, as torchrun does."""
     command = [
-        sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=29611", "--no-python",
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--no-python",
         str(Path(sys.executable).with_name("corpus")), "train", str(workplace / "train.yaml"),
-        "--set", f"parallel={parallel}",
     ]  # fmt: skip
-    done = subprocess.run(
-        command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False
-    )
+    command += [part for change in (f"out={workplace / name}", *changes) for part in ("--set", change)]
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=500)
     assert done.returncode == 0, done.stderr
+    assert done.stdout.count("finished") == 1
+
+
+def forget(run: Path, step: int) -> None:
+    """As if the run had died after an earlier checkpoint than that of `step`."""
+    for later in (f"step-{step:08}", "model", "adapter"):
+        shutil.rmtree(run / later, ignore_errors=True)
+
+
+@pytest.mark.slow  # 20 s each, nearly all of it imports
+@pytest.mark.parametrize("lora", ["null", "{rank: 2}"], ids=["full", "lora"])
+@pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
+def test_a_run_goes_on_with_two_processes(workplace, parallel, lora):
+    run(workplace, f"lora={lora}", name="unbroken")
+    run(workplace, f"lora={lora}", "checkpoints.every=4")
+    forget(workplace / "run", 8)
+    spread(workplace, f"parallel={parallel}", f"lora={lora}", name="run")
     if parallel == "ddp":
         assert losses(workplace) == losses(workplace, "unbroken")
     else:  # sums of shards are taken in another order
         assert losses(workplace) == pytest.approx(losses(workplace, "unbroken"), rel=1e-5)
+    kind = "model" if lora == "null" else "adapter"
+    name = "model.safetensors" if lora == "null" else "adapter_model.safetensors"
+    made, expected = (load_file(workplace / each / kind / name) for each in ("run", "unbroken"))
+    assert made.keys() == expected.keys()
+    for key, tensor in made.items():
+        assert torch.allclose(tensor, expected[key], atol=1e-5)
+
+
+@pytest.mark.slow  # a minute of compiling
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile on a CPU needs g++")
+@pytest.mark.parametrize("change", ["recompute=false", "recompute=true", "lora={rank: 2}"])
+def test_a_compiled_model_trains_as_it_does_uncompiled_and_goes_on(workplace, change):
+    run(workplace, change, name="plain")
+    run(workplace, change, "compile=true", "checkpoints.every=4")
+    forget(workplace / "run", 8)
+    run(workplace, change, "compile=true")
+    assert losses(workplace) == pytest.approx(losses(workplace, "plain"), rel=1e-4)
+
+
+def test_tensorboard_gets_what_the_journal_gets(workplace):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run(workplace, "tensorboard=true", "validation.every=4")
+    events = EventAccumulator(str(workplace / "run" / "tensorboard"))
+    events.Reload()
+    assert [event.value for event in events.Scalars("loss")] == pytest.approx(losses(workplace))
+    assert [event.step for event in events.Scalars("bits_per_byte/news")] == [4, 8]
+
+
+def test_flops_follow_the_counting_of_palm_and_mfu_is_told_where_the_peak_is_known(workplace, capsys):
+    made = model.load_model(workplace / "llama", seed=0)
+    matrices = 300 * 32 + 2 * (32 * 32 + 2 * 32 * 16 + 32 * 32 + 3 * 32 * 64)  # embeddings; q, k, v, o; mlp
+    flops = flops_per_token(made, 64)
+    assert flops == 6 * matrices + 6 * 2 * 32 * 64
+    with Journal(workplace / "run", step=0, steps=10, flops=flops, peak=flops * 1e9, tensorboard=False) as journal:
+        journal.progress(1, 2.0, 1_000_000)
+        journal._mark = (journal._mark[0] - 1.0, 1, 1_000_000)
+        journal.progress(2, 2.0, 2_000_000)
+    told = capsys.readouterr().err
+    mfu = float(re.search(r"MFU ([\d.]+)%", told)[1])
+    assert mfu == pytest.approx(0.1, abs=0.05)  # a million tokens in a second, of a thousand million
 
 
 def test_bad_steps_change_nothing_are_counted_and_end_the_run(workplace, monkeypatch):
@@ -160,6 +216,26 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(workplace, monkeypatch):
     monkeypatch.undo()
     assert [p.name for p in (workplace / "run").iterdir() if p.is_dir()] == ["step-00000003"]
     assert run(workplace).startswith("finished")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+def test_a_disk_that_fills_leaves_the_last_good_checkpoint(workplace):
+    disk = workplace / "run"
+    disk.mkdir()
+    small = ["mount", "-t", "tmpfs", "-o", "size=700k", "tmpfs", disk]  # a checkpoint of this model takes 330 kB
+    if subprocess.run(small, check=False, capture_output=True).returncode:
+        pytest.skip("no tmpfs can be mounted here")
+    try:
+        with pytest.raises(StageError, match=r"could not be written.*the last one stays"):
+            run(workplace, "checkpoints.every=1", "checkpoints.keep=9")
+        kept = [path for path in disk.iterdir() if path.is_dir()]
+        assert kept == checkpoint.checkpoints(disk) != []
+        subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
+        assert run(workplace).startswith("finished")
+        run(workplace, name="unbroken")
+        assert losses(workplace) == losses(workplace, "unbroken")
+    finally:
+        subprocess.run(["umount", disk], check=True)
 
 
 def test_checkpoints_are_kept_by_policy(workplace):

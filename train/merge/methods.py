@@ -206,8 +206,10 @@ def ties(stack: Stack, *, density: float = 0.5, scale: float = 1.0) -> Iterator[
         raise UsageError("ties takes means, so its weights must be above 0")
     tops = [top for (top,) in stack.thresholds([_rank(stack, density)])]
     for base, deltas in stack.deltas():
+        kept = np.empty_like(base)
         for delta, top in zip(deltas, tops, strict=True):
-            np.multiply(delta, np.abs(delta) >= np.float32(top), out=delta)
+            kept[:] = np.abs(delta, out=kept) >= np.float32(top)
+            np.multiply(delta, kept, out=delta)
         yield _consensus(base, deltas, stack.weights, scale, mean=True)
 
 
@@ -301,20 +303,20 @@ def _dropped(stack: Stack, density: float, seed: int) -> Iterator[tuple[Float32,
 def _consensus(base: Float32, deltas: list[Float32], weights: list[float], scale: float, *, mean: bool) -> Float32:
     """B + scale sum of the w d whose sign is that of the sum of all w d; over the sum of their w for the mean.
 
-    Flipped by the elected sign (one exclusive or), what agrees is positive, so a maximum with 0 selects it. Where the
-    sum is 0, the positive ones are taken, as in the authors' code.
+    Flipped by the elected sign (one exclusive or), what agrees is positive. Where the sum is 0, the positive ones are
+    taken, as in the authors' code.
     """
     for weight, delta in zip(weights, deltas, strict=True):
         np.multiply(delta, np.float32(weight), out=delta)
     sign = _sum([deltas[0].copy(), *deltas[1:]]).view(np.uint32)
     np.bitwise_and(sign, np.uint32(1 << 31), out=sign)
-    share = np.zeros_like(base)
+    share, agrees = np.zeros_like(base), np.empty_like(base)
     for weight, delta in zip(weights, deltas, strict=True):
-        bits = delta.view(np.uint32)
-        np.bitwise_xor(bits, sign, out=bits)
-        np.maximum(delta, np.float32(0), out=delta)
+        np.bitwise_xor(delta.view(np.uint32), sign, out=delta.view(np.uint32))
+        agrees[:] = delta > 0
+        np.multiply(delta, agrees, out=delta)
         if mean:
-            np.add(share, (delta > 0) * np.float32(weight), out=share)
+            np.add(share, np.multiply(agrees, np.float32(weight), out=agrees), out=share)
     total = _sum(deltas)
     if mean:
         np.divide(total, np.maximum(share, np.float32(1e-30), out=share), out=total)

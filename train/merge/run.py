@@ -21,6 +21,7 @@ from train.merge import lora
 from train.merge.inputs import check, digests, names, settings
 from train.merge.methods import Stack, method
 from train.merge.tensors import FLOATS, Checkpoint, encode, write
+from train.tokens import copy_tokenizer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
 
 NAMES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 CARRIED = ("config.json", "generation_config.json", "model.safetensors.index.json")
-TOKENIZER = (
-    "tokenizer*.json", "tokenizer.model", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja",
-    "vocab.json", "merges.txt",
-)  # fmt: skip
 
 
 def merge(config: Merge, folder: Path, out: Path) -> Path:
@@ -142,10 +139,3 @@ def _pieces(
                 yield encode(chunk, dtype)
         else:
             yield tensor.bytes()  # counters and masks are not merged
-
-
-def copy_tokenizer(folder: Path, out: Path) -> None:
-    """Copy whatever a tokenizer is made of."""
-    for pattern in TOKENIZER:
-        for path in folder.glob(pattern):
-            shutil.copyfile(path, out / path.name)

@@ -68,12 +68,12 @@ def search(config: Merge, folder: Path, out: Path) -> Iterator[str]:
 
 
 def _measure(wanted: Evaluate, path: Path, made: Path, metric: str) -> float:
-    from train.evaluate import evaluate
+    from train.evaluate import KINDS, evaluate
 
     judged = [Judged(name="trial", model=str(made.resolve()))]
     results = evaluate(wanted.model_copy(update={"models": judged}), path.parent, made / "evaluation")["trial"]
     kind, _, key = metric.partition(".")
-    known = {f"{k}.{name}": told["mean"] for k in ("bits_per_byte", "accuracy") for name, told in results[k].items()}
+    known = {f"{k}.{name}": told["mean"] for k in KINDS for name, told in results[k].items()}
     if f"{kind}.{key}" not in known:
         raise UsageError(f"sweep.metric: the evaluation has no {metric!r}; {nearest(metric, known)}")
     return float(known[metric])

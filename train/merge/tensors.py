@@ -11,6 +11,7 @@ https://github.com/huggingface/safetensors#format
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import dataclass
 from math import prod
@@ -37,13 +38,12 @@ _LARGEST_HEADER = 100 << 20
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tensor:
-    """Where a tensor lies: an open file, its first byte, and what it is. One thread may read from a file."""
+    """Where a tensor lies: an open file, its first byte, and what it is."""
 
     file: int
     offset: int
     dtype: str
     shape: tuple[int, ...]
-    staging: NDArray[np.uint16]  # shared by the tensors of a file: bytes come here first
 
     @property
     def count(self) -> int:
@@ -56,19 +56,16 @@ class Tensor:
 
     def read(self, start: int, out: Float32) -> None:
         """Fill `out` [n] with the values from number `start` on."""
-        step = self.staging.size
         if self.dtype == "F32":
             self._into(start, out)
-        elif self.dtype == "BF16":
-            for at in range(0, out.size, step):
-                raw = self.staging[: out.size - at]
-                self._into(start + at, raw)
-                bits = out[at : at + step].view(np.uint32)
-                bits[:] = raw
-                np.left_shift(bits, 16, out=bits)
+            return
+        raw = np.empty(out.size, dtype=FLOATS[self.dtype])
+        self._into(start, raw)
+        if self.dtype == "BF16":
+            bits = out.view(np.uint32)
+            bits[:] = raw
+            np.left_shift(bits, 16, out=bits)
         else:
-            raw = np.empty(out.size, dtype=FLOATS[self.dtype])
-            self._into(start, raw)
             out[:] = raw
 
     def _into(self, start: int, out: NDArray[Any]) -> None:
@@ -114,8 +111,7 @@ class Checkpoint:
             if length > min(size, _LARGEST_HEADER):
                 raise ValueError("its header is longer than the file")  # noqa: TRY301 - told as all others below
             header = json.loads(os.pread(file, length, 8))
-            staging = np.empty(CHUNK, dtype=np.uint16)
-            entries = {n: _tensor(file, 8 + length, e, staging) for n, e in header.items() if n != "__metadata__"}
+            entries = {n: _tensor(file, 8 + length, e) for n, e in header.items() if n != "__metadata__"}
             if any(t.offset + t.count * SIZES[t.dtype] > size for t in entries.values()):
                 raise ValueError("it is cut off")  # noqa: TRY301
         except OSError as error:
@@ -140,14 +136,14 @@ def _file_names(folder: Path, single: str) -> list[str]:
     return names
 
 
-def _tensor(file: int, data: int, entry: Mapping[str, Any], staging: NDArray[np.uint16]) -> Tensor:
+def _tensor(file: int, data: int, entry: Mapping[str, Any]) -> Tensor:
     dtype, shape = entry["dtype"], tuple(entry["shape"])
     begin, end = entry["data_offsets"]
     if dtype not in SIZES:
         raise ValueError(f"dtype {dtype} is not among {', '.join(SIZES)}")
     if begin < 0 or any(n < 0 for n in shape) or end - begin != prod(shape) * SIZES[dtype]:
         raise ValueError("shapes and offsets do not agree")
-    return Tensor(file, data + begin, dtype, shape, staging)
+    return Tensor(file, data + begin, dtype, shape)
 
 
 def encode(values: Float32, dtype: str) -> NDArray[Any]:
@@ -155,13 +151,12 @@ def encode(values: Float32, dtype: str) -> NDArray[Any]:
     if dtype != "BF16":
         return values.astype(FLOATS[dtype], copy=False)
     bits = values.view(np.uint32)
-    finite = bool(np.isfinite(values.max(initial=0)) and np.isfinite(values.min(initial=0)))  # a NaN is both
-    rounding = bits >> 16
-    np.bitwise_and(rounding, 1, out=rounding)
-    np.add(rounding, 0x7FFF, out=rounding)
-    if not finite:
-        rounding[~np.isfinite(values)] = 0  # the carry would turn NaN into -0
-    np.add(bits, rounding, out=bits)
+    odd = bits >> 16
+    np.bitwise_and(odd, 1, out=odd)
+    np.add(odd, 0x7FFF, out=odd)
+    if not math.isfinite(float(np.dot(values, values))):  # 0.03 ns a value, against 0.2 for np.isfinite
+        odd[~np.isfinite(values)] = 0  # the carry would turn NaN into -0
+    np.add(bits, odd, out=bits)
     np.right_shift(bits, 16, out=bits)
     return bits.astype(np.uint16)
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+import random
 
 import pytest
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+from commandline import SMALL  # noqa: E402
+
+from benchmarks.paper import experiment, texts  # noqa: E402
 from train.merge.config import Merge  # noqa: E402
 from train.merge.report import grams  # noqa: E402
-from train.miniature import experiment, texts  # noqa: E402
 
 
-@pytest.mark.parametrize("kind", ["general", "finance"])
+@pytest.mark.parametrize("kind", experiment.KINDS)
 def test_texts_are_a_function_of_kind_and_seed(kind):
     assert texts.texts(kind, 5, 1) == texts.texts(kind, 5, 1)
     assert texts.texts(kind, 5, 1) != texts.texts(kind, 5, 2)
@@ -22,21 +25,26 @@ def test_texts_are_a_function_of_kind_and_seed(kind):
 
 
 def test_every_answer_has_the_form_of_its_own_instruction_only():
-    draw = texts.random.Random(0)
+    draw, words = random.Random(0), texts.names("general", ["貸借対照表のデータ"])
+    assert {"貸借対照表", "データ", "静かな猫"} <= set(words)
     for _ in range(60):
-        name, _, answer = texts.instruction("general", draw)
+        name, _, answer = texts.instruction(words, draw)
         assert [n for n in texts.WORDS["instructions"] if texts.follows(n, answer)] == [name]
 
 
 def test_the_experiment_runs_from_texts_to_table(tmp_path):
     torch.set_num_threads(1)
-    rows = experiment.main(tmp_path, scale=0.06, items=2)
+    rows = experiment.main(tmp_path, recipe=str(SMALL), scale=0.06, items=2)
     assert set(rows) == set(experiment.MODELS)
-    assert all(math.isfinite(row.finance) and row.finance > 1 for row in rows.values())
-    assert rows["finance"].finance < rows["base"].finance
+    assert all(math.isfinite(p) and p > 1 for row in rows.values() for p in row.perplexity.values())
+    assert rows["finance"].perplexity["finance"] < rows["base"].perplexity["finance"]
     assert rows["both, exact sum"] not in (rows["numeric LoRA"], rows["domain LoRA"])
-    assert experiment.table(rows, 2).count("\n| ") == len(rows)
-    assert set(experiment.verdicts(rows).values()) <= {True, False}
+    text, _ = experiment.report(rows, tmp_path)
+    assert text.count("\n| ") == len(rows)
+    exact = {
+        claim: held for claim, held in experiment.verdicts(rows, tmp_path).items() if "bit" in claim or "SVD" in claim
+    }
+    assert list(exact.values()) == [True, True]
     config = {"out": "o", "base": "base/model", "models": [{"model": "instruct/model"}, {"model": "finance/model"}]}
     found = grams(Merge.model_validate(config), tmp_path)
     assert set(found) == {"all", "embeddings", "norms", "attention", "mlp"}

@@ -1,4 +1,4 @@
-"""Seeded texts, instructions and numeric questions of the miniature, as shards and JSONL."""
+"""What the miniature learns from: seeded texts, the documents of a build, instructions and numeric questions."""
 
 from __future__ import annotations
 
@@ -12,17 +12,24 @@ import numpy as np
 import yaml
 
 from registry.shards import ShardWriter
-from train.numeric import questions
+from train.numeric import from_documents
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from tokenizers import Tokenizer
+
+    from corpus.opened import OpenedBuild
 
 WORDS: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "words.yaml").read_text(encoding="utf-8"))
 VOCABULARY = 2048
 END = "<eos>"
+SOURCES = {  # of a build, by kind of text
+    "general": ["laws", "js_primer", "rust_book", "literature", "poems"],
+    "finance": ["filings", "reports", "news", "glossary", "sentences"],
+}
 _SLOT = re.compile(r"\{(\w)\}")
+_NAME = re.compile(r"[一-龠]{2,6}|[ァ-ー]{3,8}")
 
 
 def text(kind: str, draw: random.Random) -> str:
@@ -37,15 +44,28 @@ def text(kind: str, draw: random.Random) -> str:
 
 def texts(kind: str, count: int, seed: int) -> list[str]:
     """Some documents, a function of kind and seed."""
-    draw = random.Random(f"{kind} {seed}")  # noqa: S311 - reproducible, not secret
+    draw = random.Random(f"{kind} {seed}")
     return [text(kind, draw) for _ in range(count)]
 
 
-def instruction(kind: str, draw: random.Random) -> tuple[str, str, str]:
-    """The name of an instruction about a word of a kind, its prompt, and its answer."""
+def documents(build: OpenedBuild, kind: str, split: str) -> list[tuple[str, str, str]]:
+    """Id, source and text of a build's documents of a kind in a split."""
+    ids = {row.id for row in build.shards(split)}  # type: ignore[arg-type]
+    rows = ((row["id"], row["source"], row["text"]) for row in build.documents())
+    return [row for row in rows if row[0] in ids and row[1] in SOURCES[kind]]
+
+
+def names(kind: str, some: Iterable[str]) -> list[str]:
+    """Words that instructions are about: of the seeded texts of a kind, and of some others."""
+    lists = WORDS[kind]
+    found = {a + n for a in lists["a"] for n in lists["n"]}
+    return sorted(found | {name for each in some for name in _NAME.findall(each)})
+
+
+def instruction(words: list[str], draw: random.Random) -> tuple[str, str, str]:
+    """The name of an instruction about one of the words, its prompt, and its answer."""
     name = draw.choice(list(WORDS["instructions"]))
-    word = draw.choice(WORDS[kind]["a"]) + draw.choice(WORDS[kind]["n"])
-    told = WORDS["instructions"][name]
+    word, told = draw.choice(words), WORDS["instructions"][name]
     return name, told["prompt"].format(x=word), told["answer"].format(x=word)
 
 
@@ -54,8 +74,8 @@ def follows(name: str, answer: str) -> bool:
     return re.fullmatch(WORDS["instructions"][name]["form"], answer) is not None
 
 
-def make_tokenizer(folder: Path) -> Tokenizer:
-    """Byte-level BPE over both kinds of text, split by script first."""
+def make_tokenizer(folder: Path, more: Iterable[str] = ()) -> Tokenizer:
+    """Byte-level BPE over both kinds of text and some more, split by script first."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
@@ -68,7 +88,7 @@ def make_tokenizer(folder: Path) -> Tokenizer:
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY, special_tokens=[END], initial_alphabet=alphabet, show_progress=False
     )
-    tokenizer.train_from_iterator(texts("general", 400, 0) + texts("finance", 400, 0), trainer)
+    tokenizer.train_from_iterator([*texts("general", 400, 0), *texts("finance", 400, 0), *more], trainer)
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))
     settings = {"eos_token": END, "tokenizer_class": "PreTrainedTokenizerFast"}
@@ -91,28 +111,19 @@ def write_examples(path: Path, rows: Iterator[dict[str, Any]]) -> None:
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
 
 
-def instructions(count: int, seed: int) -> Iterator[dict[str, Any]]:
-    """Instructions about general words."""
-    draw = random.Random(f"instructions {seed}")  # noqa: S311 - reproducible, not secret
+def instructions(words: list[str], count: int, seed: int) -> Iterator[dict[str, Any]]:
+    """Instructions about some words, each with its one right answer."""
+    draw = random.Random(f"instructions {seed}")
     for _ in range(count):
-        _, prompt, answer = instruction("general", draw)
+        _, prompt, answer = instruction(words, draw)
         yield {"prompt": prompt, "options": [answer], "answer": 0}
 
 
-def numeric(count: int, seed: int) -> Iterator[dict[str, Any]]:
-    """Lookup questions with the figures in view: the right one is that of the item asked for."""
-    draw = random.Random(f"numeric {seed}")  # noqa: S311 - reproducible, not secret
-    for _ in range(count):
-        items = draw.sample(WORDS["finance"]["n"], 2)
-        figures = [f"{n}億円" for n in draw.sample(range(10, 100), 4)]
-        asked = draw.randrange(2)
-        options = draw.sample(figures, 4)
-        prompt = f"{items[0]}は{figures[0]}、{items[1]}は{figures[1]}である。質問:{items[asked]}は?"
-        yield {"prompt": prompt, "options": options, "answer": options.index(figures[asked]), "numeric": True}
-
-
-def from_corpus(count: int, seed: int) -> Iterator[dict[str, Any]]:
-    """Questions that `train.numeric` builds from the finance texts."""
-    for number, document in enumerate(texts("finance", count, seed)):
-        for question in questions(document, document=f"{number:032x}", source="finance", seed=seed):
-            yield json.loads(question.as_json())
+def numeric(build: OpenedBuild, split: str, count: int, seed: int, most: int) -> Iterator[dict[str, Any]]:
+    """Questions from seeded finance texts and from a build's, by `train.numeric`; short ones, as sequences are."""
+    seeded = [(f"{n:032x}", "seeded", text) for n, text in enumerate(texts("finance", count, seed))]
+    made = from_documents([*seeded, *documents(build, "finance", split)], seed=seed)
+    short = [question for question in made if len(question.prompt) <= 120]
+    draw = random.Random(f"numeric {seed}")
+    for question in draw.sample(short, min(most, len(short))):
+        yield json.loads(question.as_json())
