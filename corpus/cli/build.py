@@ -160,7 +160,8 @@ def _show(opened: OpenedBuild, *, changed: bool) -> None:
     table = Table(title=f"{manifest.name}: documents by fate", title_justify="left", box=box.SIMPLE_HEAD)
     for column in columns:
         table.add_column(column, justify="left" if column in {"source", "kind"} else "right")
-    for name, count in manifest.sources.items():
+    for name in (source["name"] for source in manifest.recipe["sources"]):  # in the recipe's order
+        count = manifest.sources[name]
         table.add_row(name, count.kind, f"{count.inputs:,}", *_fates(count.fates), f"{sum(count.tokens.values()):,}")
     total = sum(count.inputs for count in manifest.sources.values())
     table.add_section()

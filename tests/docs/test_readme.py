@@ -12,7 +12,9 @@ from corpus.cli import COMMANDS
 from registry.recipe import load_recipe
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CHANGELOG.md")]
+PAGES = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CHANGELOG.md")] + sorted(
+    (ROOT / "docs").glob("*.md")
+)
 
 
 def block(language: str) -> str:
@@ -38,7 +40,7 @@ def test_every_command_it_names_is_one() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_every_file_that_a_page_links_to_is_there(page: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text(encoding="utf-8")):
-        assert (ROOT / target).exists(), target
+        assert (page.parent / target).exists(), target
 
 
 def test_every_file_of_the_tree_in_architecture_is_there() -> None:
