@@ -1,7 +1,7 @@
 """Outputs appear whole or not at all: written under a temporary name beside the final one, synced, then renamed.
 
 One `os.replace` is atomic on every POSIX file system; a reader sees the old file or the new one, never half of it. A
-process that dies leaves only ``.NAME.PID.tmp`` files behind, which nothing reads.
+process that dies leaves only ``.NAME.RANDOM.tmp`` files behind, which nothing reads; two nodes never share one.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import shutil
-import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path to write to; on a clean exit it becomes `path`, on an exception it is gone."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = _beside(path)
     try:
         yield temporary
         with temporary.open("rb") as file:
@@ -35,14 +35,18 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def arriving(path: Path) -> Iterator[Path]:
-    """As `replacing`, for copies that can be fetched again: not synced, and safe for several threads."""
+    """As `replacing`, for copies that can be fetched again: not synced."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name[:200]}.{os.getpid()}.{threading.get_ident()}.tmp")
+    temporary = _beside(path)
     try:
         yield temporary
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name[:200]}.{secrets.token_hex(8)}.tmp")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -33,6 +33,7 @@ ROW_BITS = 20
 ROWS = 1 << ROW_BITS  # documents in an index at most
 WHOLE = "whole"  # the key that documents share whose shingles and figures are the same
 FACTS = ("id_high", "id_low", "content_high", "content_low", "merit", "form", "figures", "whole_hash")
+_VERSION = {"sketches": "2"}  # 2: text is folded before it is hashed; sketches of another version cannot be compared
 _SPREAD = np.uint64(0xD6E8FEB86659FD93)
 _HALF = np.uint64(32)
 _i64, _u64w = vector(types.int64), vector(types.uint64, writable=True)
@@ -141,7 +142,7 @@ def write_index(path: Path, columns: dict[str, Any]) -> None:
                 pass
             case _:
                 arrays[name] = pa.array(column)
-    batch = pa.record_batch({name: array for name, array in arrays.items() if array is not None})
+    batch = pa.record_batch({name: array for name, array in arrays.items() if array is not None}, metadata=_VERSION)
     with replacing(path) as temporary, pa.ipc.new_file(str(temporary), batch.schema) as writer:
         writer.write_batch(batch)
 
@@ -150,7 +151,7 @@ def read_index(path: Path) -> dict[str, Any]:
     """The columns of an index as read-only arrays in a memory map, which stands under "map" itself.
 
     Raises:
-        RecordError: the file is damaged.
+        RecordError: the file is damaged, or its sketches cannot be compared with those that are made now.
     """
     import pyarrow as pa
 
@@ -160,6 +161,8 @@ def read_index(path: Path) -> dict[str, Any]:
         batch = pa.ipc.open_file(pa.py_buffer(mapped)).get_batch(0)
     except (OSError, ValueError) as error:  # ArrowInvalid is a ValueError, and so is an empty file
         raise RecordError(f"{path} is damaged ({error}); build again") from None
+    if batch.schema.metadata != {key.encode(): value.encode() for key, value in _VERSION.items()}:
+        raise RecordError(f"{path} holds sketches of another version of corpus-foundry; build that corpus again")
     columns: dict[str, Any] = {"map": mapped}
     for name in batch.schema.names:
         column = batch.column(name)
