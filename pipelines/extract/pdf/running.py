@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 EDGE = 0.12  # of the page's height
 SHARE, PAGES = 0.25, 3
 MARGIN, LONGEST = 0.08, 120  # of the page's height, and characters, for heads that cannot be told by repetition
+FULL = 0.9  # of the widest line: a head is seldom set so wide
 PAGE_NUMBER = pattern("page_number")
 BESIDE = re.compile(
     r"^[0-9０-９]{1,4}(?![0-9０-９,.])|(?<![0-9０-９,.])[0-9０-９]{1,4}$"
@@ -68,22 +69,24 @@ def without_running_heads(pages: Sequence[Page]) -> list[Page]:
 def _without_margins(page: Page) -> Page:
     """A page of a short document, where nothing repeats, less what stands in its outer 8 % apart from the rest.
 
-    Apart is: a line's height and more away from the next line inwards that stays (a number: a quarter), and not larger
-    than the text.
+    Apart is: a line's height and more away from the next line or table inwards that stays (a number: a quarter), and no
+    larger than the text. What reads as text, as wide as the others or ending its sentence, stays.
     """
     lines = sorted(_lines(page), key=lambda line: line.middle)
     low, high = MARGIN * page.height, (1 - MARGIN) * page.height
     inner = [line for line in lines if low < line.middle < high]
     if not inner:
         return page
-    size = 1.05 * median(line.size for line in inner)
-    top, bottom = min(line.y0 for line in inner), max(line.y1 for line in inner)
+    size, width = median(line.size for line in inner), max(line.x1 - line.x0 for line in inner)
+    tables = [item for column in page.columns for item in column.items if not isinstance(item, Line)]
+    top, bottom = min(item.y0 for item in (*inner, *tables)), max(item.y1 for item in (*inner, *tables))
     gone = set()
     above, below = [line for line in lines if line.middle <= low], [line for line in lines if line.middle >= high]
     for line in above[::-1] + below:
         away = max(top - line.y1, line.y0 - bottom)
         least = (0.25 if _is_number(line) else 1.0) * (line.y1 - line.y0)
-        if away > least and line.size <= size and len(line.text) < LONGEST:
+        text = line.size > size / 1.05 and (line.x1 - line.x0 > FULL * width or line.text[-1] in "。．")
+        if away > least and line.size <= 1.05 * size and len(line.text) < LONGEST and not text:
             gone.add(id(line))
         else:
             top, bottom = min(top, line.y0), max(bottom, line.y1)

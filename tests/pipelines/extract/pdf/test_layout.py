@@ -301,3 +301,11 @@ def test_equations_with_numbers_are_no_table(typeset):
         text(450, 140, 10, "(2)"),
     ]
     assert "|" not in extract([page]).text
+
+
+def test_a_short_paragraph_at_the_edge_of_a_page_apart_from_the_rest_is_no_head(typeset):
+    extract, text, _, _, lines = typeset
+    first, last = "前頁の説明は以上です。", "次の頁に続きます。"
+    words = [SENTENCE[n:-1] + SENTENCE[:n] + "、" for n in range(12)]
+    page = [text(72, 20, 10, first), *lines(words, y=90), text(72, 812, 10, last)]
+    assert extract([page]).text.split("\n\n") == [first, "".join(words), last]
