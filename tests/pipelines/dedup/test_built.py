@@ -111,6 +111,24 @@ def test_reports_that_differ_in_figures_alone_are_kept_and_the_same_in_other_for
     assert len(kept) == 3
 
 
+def test_a_page_with_ruby_is_the_same_as_the_page_without(texts, tmp_path):
+    plain = "".join(f"<p>{paragraph}</p>" for text in texts[:3] for paragraph in text.split("\n\n"))
+    ruby = plain.replace("規定", "<ruby>規<rt>き</rt>定<rt>てい</rt></ruby>")
+    assert ruby.count("<rt>") >= 10
+    pages = tmp_path / "pages"
+    pages.mkdir()
+    for name, body in (("plain", plain), ("ruby", ruby)):
+        (pages / f"{name}.html").write_text(f"<html lang=ja><body><article>{body}</article>", encoding="utf-8")
+    (tmp_path / "recipe.yaml").write_text(
+        "name: ruby\nsources: [{name: s, path: pages, kind: law, licence: CC0-1.0}]\n"
+        f"tokenize: {{tokenizer: {TOKENIZER}}}\n",
+        encoding="utf-8",
+    )
+    built = corpus.build(tmp_path / "recipe.yaml", tmp_path / "out", workers=1)
+    assert sorted(row["fate"] for row in built.ledger()) == ["duplicate", "kept"]
+    assert [row["similarity"] for row in built.ledger(fate="duplicate")] == [1.0]
+
+
 def test_repeated_paragraphs_are_counted_and_cut_but_not_in_the_best(texts, tmp_path):
     documents = {f"d{i}": f"{text}\n\n{BOILERPLATE}\n\n| 表 | {BOILERPLATE} |" for i, text in enumerate(texts[:24])}
     counted = build(tmp_path / "r", {"s": (0, documents)}, tmp_path / "counted")
