@@ -17,6 +17,7 @@ from registry.errors import RecipeError
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
 Size = Annotated[str, StringConstraints(pattern=r"^\d+(KB|MB|GB)$")]
+LEAST_MEMORY = "512MB"
 _UNITS = {"KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
 
 
@@ -258,12 +259,19 @@ class EngineOptions(Section):
         2, ge=0, le=10, description="How often a task is tried again after its process died or was late."
     )
     timeout: float = Field(3600.0, gt=0, description="Seconds that one task may take.")
-    memory: Size = Field("4GB", description="What a worker may allocate; a task that needs more fails.")
+    memory: Size = Field("4GB", description="What a worker may allocate, 512MB at least; a task that needs more fails.")
     task: Size = Field(
         "64MB", description="Bytes of text that a task takes, unless one input has more; shards are made of as many."
     )
     ray: RayOptions = Field(RayOptions(), description="What only Ray is told.")
     slurm: SlurmOptions = Field(SlurmOptions(), description="What only Slurm is told.")
+
+    @field_validator("memory")
+    @classmethod
+    def _libraries_have_room(cls, memory: str) -> str:
+        if _bytes(memory) < _bytes(LEAST_MEMORY):  # OpenBLAS asks for ever where it gets none
+            raise ValueError(f"the libraries of a worker alone need {LEAST_MEMORY}")
+        return memory
 
     @property
     def bytes(self) -> int:

@@ -79,6 +79,8 @@ class Profile:
         for name, function, options in self._rules:
             try:
                 value = float(function(doc, **options))
+            except MemoryError:  # the worker's limit, no trait of the document
+                raise
             except Exception as error:  # a rule of a domain may raise anything; one document must not end the build
                 raise InputError("rule_failed", f"{name}: {type(error).__name__}") from error
             if not math.isfinite(value):

@@ -54,22 +54,39 @@ def test_a_file_more_writes_the_parts_again_that_it_is_in(own: tuple[Path, Path]
     assert contents(out) == contents(tmp_path / "fresh")
 
 
+HUNGRY = """
+from registry.names import Reading, rule
+
+@rule
+def hunger(doc: Reading) -> float:
+    return float(len(bytearray(1 << 30)))
+"""
+
+
 def test_a_worker_keeps_to_its_memory_and_says_what_to_change(own: tuple[Path, Path], tmp_path: Path) -> None:
-    domain, out = own
-    before = contents(out)
-    done = corpus("build", domain, "--out", tmp_path / "small", "--set", "engine.memory=150MB")
+    domain, _ = own
+    (domain / "rules.py").write_text(HUNGRY)
+    done = corpus("build", domain, "--out", tmp_path / "small", "--set", "engine.memory=512MB")
     assert done.returncode == 1
     assert "it needs more memory than engine.memory in the recipe allows" in done.stderr
     assert "Traceback" not in done.stderr
     assert corpus("build", domain, "--out", tmp_path / "small", "--resume").returncode == 0
-    assert contents(tmp_path / "small") == before
+    assert corpus("build", domain, "--out", tmp_path / "fresh").returncode == 0
+    assert contents(tmp_path / "small") == contents(tmp_path / "fresh")
+
+
+def test_less_memory_than_libraries_need_is_refused(own: tuple[Path, Path], tmp_path: Path) -> None:
+    done = corpus("build", own[0], "--out", tmp_path / "none", "--set", "engine.memory=150MB")
+    assert done.returncode == 2
+    assert "the libraries of a worker alone need 512MB" in done.stderr
 
 
 def test_a_dry_run_tells_tasks_time_and_disk_from_a_sample(own: tuple[Path, Path], tmp_path: Path) -> None:
     domain, out = own
     told_ = corpus("build", domain, "--out", tmp_path / "planned", "--dry-run", "--workers", 2).stdout
-    size = int(sum(path.stat().st_size for path in (domain / "files").iterdir()))
-    assert f"7 inputs, {size / 1e6:,.1f} MB; 7 to extract" in told_
+    files = list((domain / "files").iterdir())
+    size = sum(path.stat().st_size for path in files)
+    assert f"{len(files)} inputs, {size / 1e6:,.1f} MB; {len(files)} to extract" in told_
     assert "measured on " in told_
     lines = {line.split()[0]: line.split() for line in told_.splitlines() if " tasks " in line}
     assert set(lines) == {"extract", "refine", "dedup", "write"}
