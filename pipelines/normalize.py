@@ -17,7 +17,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
+from registry.names import Registry
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -197,3 +201,12 @@ def _closed(line: str, close: bool, close_latin: bool) -> str:
     if close_latin:
         rest = _LATIN_SPACE.sub("", rest)
     return line[:start] + rest
+
+
+_steps: Registry[Any] = Registry("step")
+_steps(normalize)
+
+
+def check_normalize(options: Mapping[str, Any]) -> dict[str, Any]:
+    """`options` as valid options of `normalize`. Raises UsageError, which names the nearest."""
+    return _steps.check("normalize", options)

@@ -147,7 +147,7 @@ def plan_once(path: str, changes: tuple[str, ...]) -> Plan:
 
 def _check_refine(made: Plan) -> None:
     """What only the refine stage would find out. Its signer is left out: loading its kernels takes half a second."""
-    from pipelines.refine import check_normalize
+    from pipelines.normalize import check_normalize
     from pipelines.words import Analyzer
 
     try:

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pipelines.dedup.paragraphs import marked
 from pipelines.dedup.wrapped import unwrapped
-from pipelines.normalize import normalize
+from pipelines.normalize import check_normalize, normalize
 from pipelines.privacy import mask
 from pipelines.quality import Text
 from pipelines.words import Analyzer, Words
 from registry.errors import UnknownNameError, nearest
 from registry.ledger import Cut, Verdict
-from registry.names import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,9 +34,6 @@ Privacy = Literal["mask", "count", "off"]
 Officers = Literal["keep", "mask"]
 Remove = Literal["documents", "spans"]
 
-_steps: Registry[Any] = Registry("step")
-_steps(normalize)
-
 
 @dataclass(frozen=True, slots=True)
 class Refined:
@@ -52,11 +48,6 @@ class Refined:
     content: bytes  # 16 bytes, a hash of the text without white space: exact duplicates share it
     sketch: Sketch
     paragraphs: bytes  # where they stand, with their hashes (pipelines/dedup/paragraphs.py)
-
-
-def check_normalize(options: Mapping[str, Any]) -> dict[str, Any]:
-    """`options` as valid options of `normalize`. Raises UsageError, which names the nearest."""
-    return _steps.check("normalize", options)
 
 
 class Refiner:

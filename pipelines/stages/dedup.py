@@ -72,6 +72,8 @@ def dedup(run: Run, refined: list[tuple[Unit, Slice]]) -> Deduped:
 
 def earlier(plan: Plan) -> list[Earlier]:
     """The builds that the recipe names in `dedup.against`."""
+    if not plan.recipe.dedup.against:
+        return []  # without the half second that loading the kernels takes
     from pipelines.dedup.against import earlier_builds
 
     return earlier_builds(plan.path, plan.recipe)

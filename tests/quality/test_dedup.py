@@ -21,7 +21,7 @@ def found():
         spec = importlib.util.spec_from_file_location("benchmark_dedup", folder / "dedup.py")
         bench = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(bench)
-        return bench.quality(bench.labelled(600))
+        return bench.quality(bench.labelled(1200))
     finally:
         sys.path.remove(str(folder))
 
