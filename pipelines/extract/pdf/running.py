@@ -79,7 +79,8 @@ def _without_margins(page: Page) -> Page:
         return page
     size, width = median(line.size for line in inner), max(line.x1 - line.x0 for line in inner)
     tables = [item for column in page.columns for item in column.items if not isinstance(item, Line)]
-    top, bottom = min(item.y0 for item in (*inner, *tables)), max(item.y1 for item in (*inner, *tables))
+    edges = [(item.y0, item.y1) for item in inner] + [(item.y0, item.y1) for item in tables]
+    top, bottom = min(y0 for y0, _ in edges), max(y1 for _, y1 in edges)
     gone = set()
     above, below = [line for line in lines if line.middle <= low], [line for line in lines if line.middle >= high]
     for line in above[::-1] + below:
