@@ -164,9 +164,9 @@ def out_of_memory(case: Case) -> int:
 
 
 def memory_limit(case: Case) -> int:
-    """`engine.memory` of the recipe, too small."""
+    """`engine.memory` of the recipe, close to the least there is."""
     case.hit = "all"
-    return _ended(case, Build(case, "--set", f"engine.memory={case.campaign.random.randint(40, 900)}MB"))
+    return _ended(case, Build(case, "--set", f"engine.memory={case.campaign.random.randint(512, 700)}MB"))
 
 
 def full_disk(case: Case) -> int:
