@@ -1,4 +1,5 @@
-# make demo and make test each need a Debian machine with Python 3.11 and pip, and nothing else.
+# make demo and make test each need a Debian machine with Python 3.11, pip and a Japanese font (fonts-noto-cjk): without
+# one PDFium drops characters of PDFs that do not embed theirs.
 PYTHON ?= python3.11
 EXTRAS ?= dev
 BIN := .venv/bin
