@@ -7,6 +7,7 @@ only their lines stay until the running heads are known.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -114,13 +115,13 @@ def _page(document: pypdfium2.PdfDocument, number: int, *, keep_ruby: bool) -> P
 def _opened(path: Path, passwords: Sequence[str]) -> pypdfium2.PdfDocument:
     """The document, with the first password that opens it."""
     for password in (None, *passwords):
+        _forget_errors()
         try:
             document = pypdfium2.PdfDocument(path, password=password)
         except pypdfium2.PdfiumError as error:
             if "password" not in str(error).lower():
                 reason = str(error).partition("PDFium: ")[2].rstrip(").")
-                detail = "" if reason in {"", "Success"} else f" ({reason})"  # PDFium says "Success" for some damage
-                raise InputError("broken", f"PDFium cannot open it{detail}") from None
+                raise InputError("broken", f"PDFium cannot open it ({reason})") from None
         else:
             if len(document) == 0:
                 raise InputError("broken", "no pages")
@@ -128,3 +129,9 @@ def _opened(path: Path, passwords: Sequence[str]) -> pypdfium2.PdfDocument:
     raise InputError(
         "encrypted", "it needs a password" if not passwords else f"none of {len(passwords)} passwords opens it"
     )
+
+
+def _forget_errors() -> None:
+    """Make "Data format error" PDFium's last one: for some damage it names none, and the last file's would be told."""
+    with suppress(pypdfium2.PdfiumError):
+        pypdfium2.PdfDocument(b"")

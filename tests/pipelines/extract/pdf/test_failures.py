@@ -50,6 +50,17 @@ def test_a_password_opens_an_encrypted_file(shared_data):
     assert isinstance(opened, Part)
 
 
+def test_a_damage_without_a_name_does_not_take_that_of_the_file_before(shared_data):
+    """PDFium names no error for this file, and keeps the last one: one process reads many files."""
+    folder = shared_data / "pdf/mozilla__pdf.js"
+    told = []
+    for name in ("issue6010_1", "poppler-395-0-fuzzed", "poppler-742-0-fuzzed", "poppler-395-0-fuzzed"):
+        path = folder / f"test__pdfs__{name}.pdf"
+        told += extract_pdf(Raw(path, path.name, "report", "application/pdf"))
+    assert [failure.reason for failure in told] == ["encrypted", "broken", "broken", "broken"]
+    assert told[1] == told[3]
+
+
 def test_damaged_copies_end_in_text_or_a_reason(extract, as_pdf, set_text):
     text, _, line = set_text
     rules = [line(72, y, 372, y) for y in (300, 320, 340)] + [line(x, 300, x, 340) for x in (72, 172, 372)]
