@@ -176,7 +176,8 @@ def timed(dedup, given_):
     return found, time.perf_counter() - begin
 
 
-def test_many_copies_of_one_document_take_time_in_proportion(dedup):
+@pytest.mark.parametrize("count", [40_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
+def test_many_copies_of_one_document_take_time_in_proportion(dedup, count):
     base = np.sort(np.random.default_rng(1).integers(0, 2**32, 200, dtype=np.uint32))
     signature = sign(base)
 
@@ -190,8 +191,8 @@ def test_many_copies_of_one_document_take_time_in_proportion(dedup):
         }
         return timed(dedup, given_)
 
-    _, few = copies(5_000)
-    found, many = copies(40_000)
+    _, few = copies(count // 8)
+    found, many = copies(count)
     assert np.all(found.survivor[1:] == 0)
     assert np.all(found.similarity[1:] == 1.0)
     assert many < 40 * few + 0.5  # eight times the documents; all pairs would be 64 times
