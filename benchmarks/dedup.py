@@ -1,11 +1,12 @@
 """Near-duplicates beside the peers: is every one found and nothing else, how fast, in how much memory.
 
-    python benchmarks/dedup.py [--quick] [--json]
+    python benchmarks/dedup.py [--quick] [--json] [--build BUILD]
 
 Every implementation gets the same documents as MeCab words, runs in a process of its own after a warm-up, and is timed
 by its CPU in turns with the others (the lesser of two rounds). Memory is the growth of the peak over the loaded
 documents. Ratios of speed are ours by theirs (above 1: ours is faster), of memory ours by the leanest peer's (below 1:
 ours is leaner). Peers that are not installed are null; `pip install rensa datatrove 'hojichar[dedup]'` brings them.
+With --build, precision and recall among the documents of a build are measured too: pairs that nobody made.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ def duplicates(documents: Analysed, near: Near) -> tuple[Duplicates, int]:
 
 
 def quality(documents: Words) -> dict[str, Any]:
-    """Precision of what is linked, recall of the true pairs, and the S-curve beside its theory."""
+    """Precision of what is linked, recall of the true pairs (of a pair that is missed both stay), and the S-curve."""
     pairs, jaccard = truth(documents)
     exact = {(int(a), int(b)): float(s) for (a, b), s in zip(pairs, jaccard, strict=True)}
     given = analysed(documents)
@@ -90,14 +91,14 @@ def quality(documents: Words) -> dict[str, Any]:
         linked, size = duplicates(given, Near(threshold=threshold))
         losers, partners = linked.documents.tolist(), linked.partner.tolist()
         true = [exact.get((min(i, j), max(i, j)), 0.0) >= threshold for i, j in zip(losers, partners, strict=True)]
-        group = np.arange(len(documents))
-        group[linked.documents] = linked.survivor
+        stays = np.ones(len(documents), np.bool_)
+        stays[linked.documents] = False
         wanted = pairs[jaccard >= threshold]
         key = f"{threshold:.1f}".replace(".", "")
         result[f"pairs_at_{key}"] = len(wanted)
         result.setdefault("bytes_per_document", round(size / len(documents)))
         result[f"precision_at_{key}"] = float(np.mean(true))
-        result[f"recall_at_{key}"] = float(np.mean(group[wanted[:, 0]] == group[wanted[:, 1]]))
+        result[f"recall_at_{key}"] = float(1 - np.mean(stays[wanted].all(axis=1)))
     found = sketches(given)
     signatures = np.stack([sketch.signature for sketch in found])
     shingles = sum(sketch.shingles.nbytes for sketch in found) / len(documents)
@@ -216,6 +217,21 @@ def ratios(times: dict[str, dict[str, float]]) -> dict[str, float | None]:
     return result
 
 
+def natural(build: Path) -> Words:
+    """The Japanese documents of a build, kept or not, as MeCab words."""
+    import pyarrow.parquet as pq
+
+    from pipelines.words import Analyzer
+
+    analyzer, found = Analyzer(), []
+    for path in sorted([*build.glob("documents/*.parquet"), *build.glob("rejects/*.parquet")]):
+        for text in pq.ParquetFile(path).read(["text"]).column("text").to_pylist():
+            words = [word for word in analyzer.analyze(text).surfaces() if word.strip()]
+            if len(words) >= 20 and sum("\u3040" < c < "\u30ff" for c in text) > len(text) // 50:
+                found.append(words)
+    return found
+
+
 def main() -> None:
     """Measure and print; the JSON object comes last."""
     if "--measure" in sys.argv:
@@ -228,6 +244,9 @@ def main() -> None:
         print(
             "similarity from {from:.2f}  {pairs:>6} pairs  candidates {measured:.3f}  theory {theory:.3f}".format(**row)
         )
+    if "--build" in sys.argv:
+        found = quality(natural(Path(sys.argv[sys.argv.index("--build") + 1])))
+        result |= {f"natural_{key}": value for key, value in found.items() if key != "s_curve"}
     with tempfile.TemporaryDirectory() as folder:
         times = side_by_side(labelled(1500 if quick else 6000), Path(folder))
     for name, row in times.items():

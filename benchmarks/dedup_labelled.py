@@ -120,6 +120,7 @@ def truth(documents: list[list[str]], least: float = 0.5) -> tuple[np.ndarray, n
     jaccard = common.data / (sizes[a] + sizes[b] - common.data)
     similar = (jaccard >= least) & (a < b)
     pairs, jaccard = np.stack((a[similar], b[similar]), axis=1), jaccard[similar]
-    bare = [FIGURES.sub("", folded(document).replace(" ", "")) for document in documents]
-    other = np.array([bare[i] != bare[j] or documents[i] == documents[j] for i, j in pairs.tolist()], dtype=np.bool_)
+    lines = [folded(document).replace(" ", "") for document in documents]
+    bare, figures = [FIGURES.sub("", text) for text in lines], [sorted(FIGURES.findall(text)) for text in lines]
+    other = np.array([bare[i] != bare[j] or figures[i] == figures[j] for i, j in pairs.tolist()], dtype=np.bool_)
     return pairs[other], jaccard[other]

@@ -66,10 +66,7 @@ def shingle_characters(text: str, *, n: int, mask: bool) -> Shingled:
     folded, _ = _fold(_code_points(text), *_folding())
     start = np.flatnonzero(~_marks()[np.minimum(folded, FOLDED - 1)]).astype(np.int32)
     end = np.append(start[1:], np.int32(folded.size))[: start.size]
-    words, form, figures = _words(folded, start, end, _signs(), True, mask)
-    if not mask:
-        words, _, _ = _words(folded, start, end, _signs(), False, False)
-    return Shingled(_shingles(words, n), form, figures)
+    return Shingled(_shingles(_words(folded, start, end, _signs(), mask, mask), n), *_parts(folded, _signs()))
 
 
 def _code_points(text: str) -> NDArray[np.uint32]:
@@ -150,43 +147,60 @@ def _mixed(word: Any) -> Any:
     return word ^ (word >> HALF)
 
 
-_hashed = types.Tuple([vector(types.uint64, writable=True), types.uint64, types.uint64])  # type: ignore[no-untyped-call]
-
-
-@kernel(_hashed, _u32, _i32, _i32, vector(types.boolean), types.boolean, types.boolean)
+@kernel(vector(types.uint64, writable=True), _u32, _i32, _i32, vector(types.boolean), types.boolean, types.boolean)
 def _words(folded: Any, start: Any, end: Any, signs: Any, join: Any, mask: Any) -> Any:
     """64-bit hashes of the words that are not blank; with `join`, the touching parts of a figure are one word.
 
     The lowest bit of a hash tells whether a digit or sign is in the word; with `mask` it is 0.
     """
     words = np.empty(start.size, np.uint64)
-    count, reach, digits, told = 0, np.int64(-1), False, np.uint64(0)
-    form, figures, word = START, np.uint64(0), START
+    count, reach, digits, told, word = 0, np.int64(-1), False, np.uint64(0), START
     for i in range(start.size):
         begin, stop = np.int64(start[i]), np.int64(end[i])
         if begin >= stop:
             continue
         figure = _figure(folded, begin, stop) if join and folded[begin] <= 57 else 0
         if figure == 0 or reach != begin:
-            figures += _mixed(word) if digits else np.uint64(0)
             word, digits, told = START, False, np.uint64(0)
             count += 1
         for at in range(begin, stop):
             c = np.uint64(folded[at])
             word = word * SPREAD + c
-            if c >= signs.size:  # most of all: kana and kanji
-                form = form * POWER + c
-                continue
-            told |= ONE if signs[c] or 48 <= c <= 57 else np.uint64(0)
-            if figure == 0 and signs[c]:
-                figures += _mixed(c)
-            elif figure == 0:
-                form = form * POWER + c
+            if c < signs.size:  # few: kana and kanji lie beyond
+                told |= ONE if signs[c] or 48 <= c <= 57 else np.uint64(0)
         digits |= figure == 2
         words[count - 1] = (FIGURE if digits else _mixed(word)) & ~ONE if mask else _mixed(word) & ~ONE | told
         reach = stop if figure else np.int64(-1)
-    figures += _mixed(word) if digits else np.uint64(0)
-    return words[:count], form, figures
+    return words[:count]
+
+
+_parted = types.UniTuple(types.uint64, 2)  # type: ignore[no-untyped-call]
+
+
+@kernel(_parted, _u32, vector(types.boolean))
+def _parts(folded: Any, signs: Any) -> Any:
+    """The form of a text, and its figures and signs, however words are cut: UniDic has 2千 as one word."""
+    form, figures, at = START, np.uint64(0), 0
+    while at < folded.size:
+        c = np.uint64(folded[at])
+        if c >= signs.size or not (signs[c] or 44 <= c <= 57):
+            form = form * POWER + c
+            at += 1
+            continue
+        if signs[c]:
+            figures += _mixed(c)
+            at += 1
+            continue
+        begin, digits, run = at, False, START
+        while at < folded.size and (48 <= folded[at] <= 57 or folded[at] in {44, 46}):
+            digits |= folded[at] >= 48
+            run = run * SPREAD + np.uint64(folded[at])
+            at += 1
+        at = max(at, begin + 1)  # a slash is none of them
+        figures += _mixed(run) if digits else np.uint64(0)
+        for k in range(begin, begin if digits else at):
+            form = form * POWER + np.uint64(folded[k])
+    return form, figures
 
 
 @kernel(vector(types.uint32, writable=True), _u64, types.int64)
@@ -220,5 +234,4 @@ def _of_words(codes: Any, start: Any, end: Any, single: Any, longer: Any, signs:
     begin, stop = np.empty(start.size, np.int32), np.empty(start.size, np.int32)
     for i in range(start.size):
         begin[i], stop[i] = place[start[i]], place[end[i]]
-    words, form, figures = _words(folded, begin, stop, signs, True, mask)
-    return _shingles(words, n), form, figures
+    return _shingles(_words(folded, begin, stop, signs, True, mask), n), *_parts(folded, signs)

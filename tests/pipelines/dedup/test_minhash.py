@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import unicodedata
@@ -138,6 +139,25 @@ def test_a_figure_is_one_word():
     ]
     assert same(*sketches)
     assert len(sketches[0].shingles) == 3
+
+
+def bare_and_figures(text: str) -> tuple[str, list[str]]:
+    """What is left without figures and signs, and these in any order: the reference for form and figures."""
+    figure = r"[0-9.,]*[0-9][0-9.,]*|[-+▲△]"
+    return re.sub(figure, "", text), sorted(re.findall(figure, text))
+
+
+@settings(max_examples=300, deadline=None)
+@given(*2 * [st.lists(st.sampled_from([*"千円12.,-▲/"]), max_size=8).map("".join)], st.integers(1, 4))
+def test_form_and_figures_are_those_of_the_text_however_it_is_cut(one, other, length):
+    def sketched(text):
+        starts = np.arange(0, len(text), length, dtype=np.int32)
+        return Signer().sketch(text, starts, np.minimum(starts + length, len(text)).astype(np.int32))
+
+    a, b, whole = sketched(one), sketched(other), Signer(shingle="chars").sketch(one, NOWHERE, NOWHERE)
+    bare, figures = zip(bare_and_figures(one), bare_and_figures(other), strict=True)
+    assert (a.form == b.form, a.figures == b.figures) == (bare[0] == bare[1], figures[0] == figures[1])
+    assert (a.form, a.figures) == (whole.form, whole.figures)
 
 
 def char_ngrams(text: str, n: int) -> set[str]:
