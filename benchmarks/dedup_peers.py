@@ -92,7 +92,7 @@ def datatrove(documents: Words) -> list[int]:
         """Its own maths on words that are given: it has no MeCab."""
 
         def get_shingles(self, text: str) -> Any:
-            grams = _grams(text.split(" "))
+            grams = [gram.encode() for gram in _grams(text.split(" "))]  # xxhash 4 takes bytes alone
             return np.fromiter(map(self._hash_func, grams), dtype=np.uint64).reshape((-1, 1))
 
     config, blanks = MinhashConfig(num_buckets=BANDS, hashes_per_bucket=ROWS), WhitespaceTokenizer()
