@@ -11,9 +11,9 @@ import pytest
 from commandline import corpus
 
 from registry.errors import RecordError, StageError, UsageError
-from train.merge import methods
 from train.merge.config import Merge
 from train.merge.run import merge
+from train.merge.stack import Stack
 from train.merge.tensors import CHUNK, FLOATS, Checkpoint, encode, write
 
 SHAPES = {"model.embed.weight": (40, 30), "model.layers.0.w.weight": (700, 400), "model.norm.weight": (30,)}
@@ -145,9 +145,9 @@ def test_thresholds_are_exact_whatever_the_values(tmp_path, values):
     zero = write_model(tmp_path / "zero", {"w": np.zeros(n)}, "F32", shapes)
     model = write_model(tmp_path / "model", {"w": d}, "F32", shapes)
     a, b = Checkpoint(zero), Checkpoint(model)
-    stack = methods.Stack("w", a.tensors["w"], [b.tensors["w"]], [1.0])
+    stack = Stack("w", a.tensors["w"], [b.tensors["w"]], [1.0])
     ranks = [1, 2, n // 100, n // 2, n - 1, n]
-    assert stack.thresholds(ranks) == [[float(np.sort(np.abs(d))[n - r]) for r in ranks]]
+    assert [stack.thresholds(rank).item() for rank in ranks] == [np.sort(np.abs(d))[n - rank] for rank in ranks]
 
 
 @pytest.mark.parametrize("dtype", list(FLOATS))

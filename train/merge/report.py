@@ -14,7 +14,7 @@ import numpy as np
 
 from registry.errors import UsageError
 from train.merge.inputs import check, names
-from train.merge.methods import Stack
+from train.merge.stack import Stack
 from train.merge.tensors import FLOATS, Checkpoint
 
 if TYPE_CHECKING:

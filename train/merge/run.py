@@ -19,7 +19,8 @@ from registry.errors import StageError, UsageError
 from registry.publish import write_json
 from train.merge import lora
 from train.merge.inputs import check, digests, names, settings
-from train.merge.methods import Stack, method
+from train.merge.methods import method
+from train.merge.stack import Stack
 from train.merge.tensors import FLOATS, Checkpoint, encode, write
 from train.tokens import copy_tokenizer
 
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from train.merge.config import Merge
-    from train.merge.methods import Float32
-    from train.merge.tensors import Tensor
+    from train.merge.tensors import Float32, Tensor
 
 NAMES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 CARRIED = ("config.json", "generation_config.json", "model.safetensors.index.json")
