@@ -1,4 +1,4 @@
-"""Measuring models: bits per byte by source, multiple choice by log-likelihood, and comparisons with their noise.
+"""Multiple choice by log-likelihood, and comparisons of models with their noise; what a model goes on to write.
 
 A choice is right where the right option has the highest sum of log-probabilities; `accuracy_norm` divides by the
 option's length in characters, as lm-evaluation-harness does. Every number comes with n and its standard error, every
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from train.examples import padded, scores
+from train.examples import encoded, likelihoods
 from train.model import evaluating, logits
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from torch.nn import Module
 
-    from train.examples import Encoder, Example
+    from train.examples import Example
     from train.tokens import Tokens
 
 BOOTSTRAP = 2000
@@ -46,6 +46,11 @@ class Score:
         n = len(self.items)
         return float(np.std(self.items, ddof=1) / math.sqrt(n)) if n > 1 else math.nan
 
+    def told(self) -> dict[str, float | int | None]:
+        """In JSON, which knows no NaN."""
+        n = len(self.items)
+        return {"mean": self.mean if n else None, "error": self.error if n > 1 else None, "n": n}
+
     def __str__(self) -> str:
         return f"{self.mean:.3f} ± {self.error:.3f} (n={len(self.items)})"
 
@@ -59,18 +64,13 @@ class Answered:
     right_norm: Score
 
 
-def answer(model: Module, examples: Sequence[Example], encoder: Encoder, *, rows: int = 32) -> Answered:
+def answer(model: Module, examples: Sequence[Example], tokens: Tokens, *, length: int) -> Answered:
     """Choose by log-likelihood."""
-    flat = [row for example in examples for row in encoder.rows(example, end=False)]
-    found: list[float] = []
-    with evaluating(model) as device:
-        for start in range(0, len(flat), rows):
-            ids, positions, targets = (t.to(device) for t in padded(flat[start : start + rows]))
-            found += scores(logits(model, ids, positions), targets).tolist()
-    choices, right, norm, at = [], [], [], 0
+    rows = [row for example in examples for row in encoded(example, tokens, length, end=False)]
+    found = iter(likelihoods(model, rows, at_once=32))
+    choices, right, norm = [], [], []
     for example in examples:
-        own = np.array(found[at : at + len(example.options)])
-        at += len(example.options)
+        own = np.array([next(found) for _ in example.options])
         choices.append(int(own.argmax()))
         right.append(float(own.argmax() == example.answer))
         norm.append(float((own / [max(1, len(o)) for o in example.options]).argmax() == example.answer))
@@ -127,8 +127,7 @@ def bootstrap_error(gold: Sequence[str], predicted: Sequence[str], *, classes: S
 
 def generate(model: Module, tokens: Tokens, prompt: str, *, most: int) -> tuple[str, bool]:
     """The model's most likely continuation, and whether it came to an end; no cache, for short answers."""
-    begin = [] if tokens.begin is None else [tokens.begin]
-    ids = [*begin, *tokens.tokenizer.encode(prompt, add_special_tokens=False).ids]
+    ids = tokens.prompt(prompt)
     fresh: list[int] = []
     with evaluating(model) as device:
         while len(fresh) < most and (not fresh or fresh[-1] != tokens.end):

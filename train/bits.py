@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from train.examples import padded, scores
-from train.model import evaluating, logits
+from train.examples import likelihoods
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,9 +21,8 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
     from registry.shards import Shards
+    from train.examples import Row
     from train.tokens import Tokens
-
-Row = tuple[list[int], int]
 
 
 @dataclass(slots=True)
@@ -60,33 +57,24 @@ def documents(shards: Shards, most: int) -> Iterator[tuple[str, list[int]]]:
 
 
 def bits_per_byte(
-    model: Module, texts: Iterable[tuple[str, list[int]]], tokens: Tokens, *, length: int, rows: int = 8
+    model: Module, texts: Iterable[tuple[str, list[int]]], tokens: Tokens, *, length: int
 ) -> dict[str, Bits]:
     """`Bits` by source."""
     found: dict[str, Bits] = {}
-    with evaluating(model) as device:
-        windows = _all_windows(texts, tokens, length, found)
-        while some := list(islice(windows, rows)):
-            ids, positions, targets = (t.to(device) for t in padded([row for _, row in some]))
-            nats = scores(logits(model, ids, positions), targets).tolist()
-            for ((entry, number), _), value in zip(some, nats, strict=True):
-                entry.bits[number] -= value / math.log(2)
-    return dict(sorted(found.items()))
-
-
-def _all_windows(
-    texts: Iterable[tuple[str, list[int]]], tokens: Tokens, length: int, found: dict[str, Bits]
-) -> Iterator[tuple[tuple[Bits, int], Row]]:
-    """The windows of all documents, each with where its bits are added; `found` grows by the documents."""
+    rows: list[Row] = []
+    places: list[tuple[Bits, int]] = []  # of each row, where its bits are added
     for source, document in texts:
         text = document[:-1] if document and document[-1] == tokens.end else document
-        if not text:
-            continue
-        entry = found.setdefault(source, Bits())
-        entry.bits.append(0.0)
-        entry.bytes.append(len(tokens.tokenizer.decode(text, skip_special_tokens=False).encode()))
-        for row in _windows(text, tokens.begin, length):
-            yield (entry, len(entry.bits) - 1), row
+        if text:
+            bits = found.setdefault(source, Bits())
+            windows = list(_windows(text, tokens.begin, length))
+            places += [(bits, len(bits.bits))] * len(windows)
+            rows += windows
+            bits.bits.append(0.0)
+            bits.bytes.append(len(tokens.tokenizer.decode(text, skip_special_tokens=False).encode()))
+    for (bits, number), nats in zip(places, likelihoods(model, rows, at_once=8), strict=True):
+        bits.bits[number] -= nats / math.log(2)
+    return dict(sorted(found.items()))
 
 
 def _windows(text: list[int], begin: int | None, length: int) -> Iterator[Row]:

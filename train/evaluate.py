@@ -14,7 +14,6 @@ from registry.publish import write_json, write_text
 from registry.shards import Shards
 from train.answers import Score, adjusted_f1, answer, bootstrap_error, generate, paired
 from train.bits import bits_per_byte, documents
-from train.examples import Encoder
 from train.harness import POLARITIES, is_numeric, read_task
 from train.model import load_model
 from train.tokens import Tokens, tokenizer_of
@@ -22,6 +21,7 @@ from train.tokens import Tokens, tokenizer_of
 if TYPE_CHECKING:
     from torch.nn import Module
 
+    from train.answers import Answered
     from train.config import Evaluate
     from train.examples import Example
 
@@ -71,22 +71,28 @@ def _measure(
             key = name if source == name else f"{name}/{source}"
             found["bits_per_byte"][key] = {"mean": bits.per_byte, "error": bits.error, "n": len(bits.bits)}
             items[key] = [-b / max(1, n) for b, n in zip(bits.bits, bits.bytes, strict=True)]
-    encoder = Encoder(tokens.tokenizer, begin=tokens.begin, end=tokens.end, length=config.length)
     for task in config.tasks:
         versions: list[list[float]] = []
         for version, examples in read_task(folder / task.file, task.prompts).items():
-            key, answered = f"{task.name}/{version}", answer(model, examples, encoder)
-            found["accuracy"][key] = {
-                **_told(answered.right), "normalized": answered.right_norm.mean,
-                "numeric": _told(_some(answered.right, examples, numeric=True)),
-                "other": _told(_some(answered.right, examples, numeric=False)),
-            }  # fmt: skip
+            key, answered = f"{task.name}/{version}", answer(model, examples, tokens, length=config.length)
+            found["accuracy"][key] = _accuracy(examples, answered)
             if any(example.answer < 0 for example in examples):
                 found["adjusted_f1"][key] = _f1(examples, answered.choices)
             versions.append(answered.right.items)
         items[task.name] = [sum(row) / len(row) for row in zip(*versions, strict=True)]
-        found["accuracy"][task.name] = _told(Score(items[task.name]))
+        found["accuracy"][task.name] = Score(items[task.name]).told()
     return found, items
+
+
+def _accuracy(examples: list[Example], answered: Answered) -> dict[str, Any]:
+    """Of one prompt version; of numeric and other items apart."""
+    parts: dict[bool, list[float]] = {True: [], False: []}
+    for example, right in zip(examples, answered.right.items, strict=True):
+        parts[is_numeric(example)].append(right)
+    return {
+        **answered.right.told(), "normalized": answered.right_norm.mean,
+        "numeric": Score(parts[True]).told(), "other": Score(parts[False]).told(),
+    }  # fmt: skip
 
 
 def _f1(examples: list[Example], choices: list[int]) -> dict[str, float | int]:
@@ -96,16 +102,6 @@ def _f1(examples: list[Example], choices: list[int]) -> dict[str, float | int]:
     predicted = [o[choice] for o, choice in zip(offered, choices, strict=True)]
     mean = adjusted_f1(gold, predicted, classes=POLARITIES)
     return {"mean": mean, "error": bootstrap_error(gold, predicted, classes=POLARITIES), "n": len(gold)}
-
-
-def _some(score: Score, examples: list[Example], *, numeric: bool) -> Score:
-    return Score([item for item, e in zip(score.items, examples, strict=True) if is_numeric(e) is numeric])
-
-
-def _told(score: Score) -> dict[str, float | int | None]:
-    """A score in JSON, which knows no NaN."""
-    n = len(score.items)
-    return {"mean": score.mean if n else None, "error": score.error if n > 1 else None, "n": n}
 
 
 def table(results: dict[str, Any]) -> str:

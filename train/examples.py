@@ -16,11 +16,14 @@ import numpy as np
 import torch
 
 from registry.errors import UsageError
+from train.model import evaluating, logits
 from train.stream import IGNORED
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
     from torch import Tensor
+    from torch.nn import Module
+
+    from train.tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +60,23 @@ def read_examples(path: Path) -> list[Example]:
     return found
 
 
-class Encoder:
-    """Rows of tokens for a prompt and its options, cut from the left to `length`."""
-
-    def __init__(self, tokenizer: Tokenizer, *, begin: int | None, end: int | None, length: int) -> None:
-        self._tokenizer, self._begin, self._end, self._length = tokenizer, begin, end, length
-
-    def rows(self, example: Example, *, end: bool) -> list[tuple[list[int], int]]:
-        """For each option, the tokens of the whole and how many of the last ones are the option's.
-
-        Prompt and option are encoded apart, as the log-likelihood of an option is defined by its own tokens.
-        """
-        begin = [] if self._begin is None else [self._begin]
-        prompt = [*begin, *self._tokenizer.encode(example.prompt, add_special_tokens=False).ids]
-        rows = []
-        for option in example.options:
-            answer = self._tokenizer.encode(option, add_special_tokens=False).ids
-            answer = [*answer, self._end] if end and self._end is not None else answer
-            rows.append(([*prompt, *answer][-self._length :], min(len(answer), self._length - 1)))
-        return rows
+Row = tuple[list[int], int]  # tokens, and how many of the last ones are predicted
 
 
-def padded(rows: list[tuple[list[int], int]]) -> tuple[Tensor, Tensor, Tensor]:
-    """Input ids, positions and targets [rows, longest]; only the answers' tokens are targets."""
+def encoded(example: Example, tokens: Tokens, length: int, *, end: bool) -> list[Row]:
+    """A row for each option: prompt and option, cut from the left to `length`; the option's tokens are predicted.
+
+    Prompt and option are encoded apart, as the log-likelihood of an option is defined by its own tokens.
+    """
+    prompt, rows = tokens.prompt(example.prompt), []
+    for option in example.options:
+        answer = [*tokens.ids(option), *([tokens.end] if end and tokens.end is not None else [])]
+        rows.append(([*prompt, *answer][-length:], min(len(answer), length - 1)))
+    return rows
+
+
+def padded(rows: list[Row]) -> tuple[Tensor, Tensor, Tensor]:
+    """Input ids, positions and targets [rows, longest]; only what is predicted is a target."""
     longest = max(len(ids) for ids, _ in rows)
     input_ids = torch.zeros(len(rows), longest, dtype=torch.int64)
     targets = torch.full_like(input_ids, IGNORED)
@@ -89,20 +86,30 @@ def padded(rows: list[tuple[list[int], int]]) -> tuple[Tensor, Tensor, Tensor]:
     return input_ids, torch.arange(longest).expand(len(rows), -1), targets
 
 
-def scores(logits: Tensor, targets: Tensor) -> Tensor:
-    """The log-likelihood of each row's targets."""
+def scores(found: Tensor, targets: Tensor) -> Tensor:
+    """The log-likelihood of each row's targets by the logits that were found."""
     nll = torch.nn.functional.cross_entropy(
-        logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED, reduction="none"
+        found.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED, reduction="none"
     )
     return -nll.view(targets.shape).sum(dim=1)
+
+
+def likelihoods(model: Module, rows: list[Row], *, at_once: int) -> list[float]:
+    """The log-likelihood of what is predicted of each row, in nats."""
+    found: list[float] = []
+    with evaluating(model) as device:
+        for start in range(0, len(rows), at_once):
+            ids, positions, targets = (t.to(device) for t in padded(rows[start : start + at_once]))
+            found += scores(logits(model, ids, positions), targets).tolist()
+    return found
 
 
 class ExampleStream:
     """Batches of examples without end, in an order that is a function of seed and index."""
 
-    def __init__(self, examples: list[Example], encoder: Encoder, *, contrast: bool, seed: int) -> None:
-        self._examples, self._seed, self._contrast = examples, seed, contrast
-        self._encoder = encoder
+    def __init__(self, examples: list[Example], tokens: Tokens, *, length: int, contrast: bool, seed: int) -> None:
+        self._examples, self._tokens, self._length = examples, tokens, length
+        self._contrast, self._seed = contrast, seed
         self._epoch, self._order = -1, np.empty(0, np.int64)
 
     def example(self, index: int) -> Example:
@@ -116,17 +123,17 @@ class ExampleStream:
     def batch(self, indices: range) -> tuple[list[Example], tuple[Tensor, Tensor, Tensor]]:
         """Examples and their rows: all options of each, or the right one alone."""
         chosen = [self.example(index) for index in indices]
-        rows: list[tuple[list[int], int]] = []
+        rows: list[Row] = []
         for example in chosen:
-            options = self._encoder.rows(example, end=not self._contrast)
+            options = encoded(example, self._tokens, self._length, end=not self._contrast)
             rows += options if self._contrast else [options[example.answer]]
         return chosen, padded(rows)
 
-    def loss(self, logits: Tensor, targets: Tensor, chosen: list[Example]) -> Tensor:
+    def loss(self, found: Tensor, targets: Tensor, chosen: list[Example]) -> Tensor:
         """Mean loss of the examples, in nats: per example where options compete, per token otherwise."""
-        found = scores(logits, targets)
+        likely = scores(found, targets)
         if not self._contrast:
-            return -found.sum() / (targets != IGNORED).sum().clamp(min=1)
-        groups = torch.split(found, [len(example.options) for example in chosen])
+            return -likely.sum() / (targets != IGNORED).sum().clamp(min=1)
+        groups = torch.split(likely, [len(example.options) for example in chosen])
         each = [group.log_softmax(0)[example.answer] for group, example in zip(groups, chosen, strict=True)]
         return -torch.stack(each).mean()

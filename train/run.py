@@ -13,7 +13,7 @@ from registry.errors import RecordError, UsageError
 from registry.shards import Shards
 from train import lora
 from train.checkpoint import MOMENTS, checkpoints, read_state, read_tensors
-from train.examples import Encoder, ExampleStream, read_examples
+from train.examples import ExampleStream, read_examples
 from train.model import check_leakage, load_model
 from train.processes import Processes
 from train.schedule import schedule
@@ -123,9 +123,10 @@ def _examples(config: Train, folder: Path, tokens: Tokens) -> ExampleStream | No
     wanted = config.data.examples
     if wanted is None:
         return None
-    encoder = Encoder(tokens.tokenizer, begin=tokens.begin, end=tokens.end, length=config.data.length)
-    examples = read_examples(folder / wanted.file)
-    return ExampleStream(examples, encoder, contrast=wanted.loss == "choice", seed=config.seed)
+    return ExampleStream(
+        read_examples(folder / wanted.file), tokens,
+        length=config.data.length, contrast=wanted.loss == "choice", seed=config.seed,
+    )  # fmt: skip
 
 
 def _validation(config: Train, builds: list[Path]) -> dict[str, Shards]:

@@ -49,6 +49,15 @@ class Tokens:
         begin = tokenizer.token_to_id(named.get("bos_token", ""))
         return cls(folder, tokenizer, end if begin is None else begin, end)
 
+    def ids(self, text: str) -> list[int]:
+        """The tokens of a text alone."""
+        found: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
+        return found
+
+    def prompt(self, text: str) -> list[int]:
+        """The tokens of a text, after the one that begins texts."""
+        return [*([] if self.begin is None else [self.begin]), *self.ids(text)]
+
     def copy(self, out: Path) -> None:
         """Copy all that it is made of."""
         copy_tokenizer(self.folder, out)

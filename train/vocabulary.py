@@ -45,7 +45,7 @@ def extend(model_folder: Path, words: list[str], out: Path) -> tuple[int, int]:
         raise UsageError(f"{out} is there already")
     tokens = Tokens.load(model_folder)
     tokenizer = tokens.tokenizer
-    pieces = {word: tokenizer.encode(word, add_special_tokens=False).ids for word in words}
+    pieces = {word: tokens.ids(word) for word in words}
     fresh = [word for word in words if len(pieces[word]) > 1]
     if not fresh:
         raise UsageError("every word is one token already")

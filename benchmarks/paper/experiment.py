@@ -28,7 +28,7 @@ from registry.shards import Shards
 from train.answers import Score, answer, generate, paired
 from train.bits import bits_per_byte, documents
 from train.config import Train
-from train.examples import Encoder, read_examples
+from train.examples import encoded, read_examples
 from train.merge.config import Merge
 from train.merge.lora import Adapter, stacked
 from train.merge.run import merge
@@ -169,10 +169,9 @@ def _merge(out: Path, name: str, config: dict[str, Any]) -> None:
 def measure(out: Path, folder: Path, words: dict[str, list[str]], items: int) -> Row:
     """All that the table tells of one model."""
     model, tokens = load_model(folder), Tokens.load(folder)
-    encoder = Encoder(tokens.tokenizer, begin=tokens.begin, end=tokens.end, length=256)
     examples = read_examples(out / "numeric_test.jsonl")[: 8 * items]
-    figures = answer(model, examples, encoder).right
-    even = [len({len(ids) for ids, _ in encoder.rows(example, end=False)}) == 1 for example in examples]
+    figures = answer(model, examples, tokens, length=256).right
+    even = [len({len(ids) for ids, _ in encoded(example, tokens, 256, end=False)}) == 1 for example in examples]
     return Row(
         {kind: perplexity(model, tokens, out, kind) for kind in KINDS},
         {kind: form(model, tokens, words[kind], items) for kind in KINDS},

@@ -16,7 +16,7 @@ from train.answers import Score, adjusted_f1, answer, paired  # noqa: E402
 from train.bits import bits_per_byte  # noqa: E402
 from train.config import Evaluate  # noqa: E402
 from train.evaluate import evaluate, table  # noqa: E402
-from train.examples import Encoder, Example, ExampleStream, padded, scores  # noqa: E402
+from train.examples import Example, ExampleStream, encoded, padded, scores  # noqa: E402
 from train.harness import PROMPTS, read_task  # noqa: E402
 from train.model import load_model, logits  # noqa: E402
 from train.tokens import Tokens  # noqa: E402
@@ -30,8 +30,7 @@ def judged(tmp_path, build):
     model.save_pretrained(tmp_path / "model")
     tokens = Tokens.load(build / "tokenizer")
     tokens.copy(tmp_path / "model")
-    encoder = Encoder(tokens.tokenizer, begin=tokens.begin, end=tokens.end, length=64)
-    return tmp_path, model, tokens, encoder
+    return tmp_path, model, tokens
 
 
 def random_examples(count, seed=0):
@@ -43,15 +42,15 @@ def random_examples(count, seed=0):
 
 
 def test_a_random_model_is_at_chance(judged):
-    _, model, _, encoder = judged
-    right = answer(model, random_examples(400), encoder).right
+    _, model, tokens = judged
+    right = answer(model, random_examples(400), tokens, length=64).right
     assert abs(right.mean - 0.25) < 3 * right.error
     assert right.error == pytest.approx(math.sqrt(0.25 * 0.75 / 400), rel=0.15)
 
 
 def test_a_score_is_the_sum_of_the_options_log_probabilities(judged):
-    _, model, tokens, encoder = judged
-    (row,) = encoder.rows(Example("売上", ("利益増加",), 0), end=False)
+    _, model, tokens = judged
+    (row,) = encoded(Example("売上", ("利益増加",), 0), tokens, 64, end=False)
     ids, positions, targets = padded([row, ([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12], 1)])
     found = scores(logits(model, ids, positions), targets)[0]
     whole = torch.tensor([tokens.begin, *tokens.tokenizer.encode("売上").ids, *tokens.tokenizer.encode("利益増加").ids])
@@ -62,16 +61,16 @@ def test_a_score_is_the_sum_of_the_options_log_probabilities(judged):
 
 
 def test_learning_choices_raises_the_right_options(judged):
-    _, model, _, encoder = judged
+    _, model, tokens = judged
     examples = [Example("売上は", ("増加", "減少"), 0), Example("利益は", ("増加", "減少"), 1)]
-    stream = ExampleStream(examples, encoder, contrast=True, seed=0)
+    stream = ExampleStream(examples, tokens, length=64, contrast=True, seed=0)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
     for step in range(15):
         chosen, (ids, positions, targets) = stream.batch(range(2 * step, 2 * step + 2))
         stream.loss(logits(model, ids, positions), targets, chosen).backward()
         optimizer.step()
         optimizer.zero_grad()
-    assert answer(model, examples, encoder).right.mean == 1
+    assert answer(model, examples, tokens, length=64).right.mean == 1
 
 
 def test_a_difference_within_the_noise_has_zero_in_its_interval():
@@ -97,7 +96,7 @@ def test_chabsas_f1_of_a_constant_answer_and_of_a_perfect_one():
 
 
 def test_bits_per_byte_of_a_uniform_model_are_those_of_its_vocabulary(judged, build):
-    _, model, tokens, _ = judged
+    _, model, tokens = judged
     for parameter in model.parameters():
         parameter.data.zero_()
     text = "".join(WORDS) * 5
