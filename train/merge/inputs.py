@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.errors import RecordError, UsageError
+from train.merge.tensors import Checkpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
-
-    from train.merge.tensors import Checkpoint
+    from train.merge.config import Merge
 
 BUFFERS = (
     ".attention.bias",
@@ -40,22 +41,31 @@ def settings(folder: Path) -> dict[str, Any]:
     return found
 
 
-def check(reference: Checkpoint, others: Iterable[Checkpoint], *, same_tokenizer: bool) -> None:
-    """See that the models can be merged.
+@contextmanager
+def opened(config: Merge, folder: Path) -> Iterator[tuple[Checkpoint | None, list[Checkpoint]]]:
+    """The base, if there is one, and the models of a merge.
 
     Raises:
-        UsageError: the message names the two models and the first thing in which they differ.
+        UsageError: they do not belong together; the message names two of them and the first thing in which they differ.
     """
-    mine = settings(reference.folder)
-    for other in others:
-        pair = f"{reference.folder} and {other.folder}"
-        theirs = settings(other.folder)
-        for key in _SHARED:
-            if mine.get(key) != theirs.get(key):
-                raise UsageError(f"{pair} differ in {key}: {mine.get(key)!r} and {theirs.get(key)!r}")
-        _check_tensors(reference, other, pair)
-        if same_tokenizer and _vocabulary(reference.folder) != _vocabulary(other.folder):
-            raise UsageError(f"the tokenizers of {pair} differ: name the right one with `tokenizer`")
+    with ExitStack() as stack:
+        models = [stack.enter_context(closing(Checkpoint(folder / part.model))) for part in config.models]
+        base = stack.enter_context(closing(Checkpoint(folder / config.base))) if config.base else None
+        reference, *others = [base, *models] if base else models
+        for other in others:
+            _check(reference, other, same_tokenizer=not config.tokenizer)
+        yield base, models
+
+
+def _check(reference: Checkpoint, other: Checkpoint, *, same_tokenizer: bool) -> None:
+    pair = f"{reference.folder} and {other.folder}"
+    mine, theirs = settings(reference.folder), settings(other.folder)
+    for key in _SHARED:
+        if mine.get(key) != theirs.get(key):
+            raise UsageError(f"{pair} differ in {key}: {mine.get(key)!r} and {theirs.get(key)!r}")
+    _check_tensors(reference, other, pair)
+    if same_tokenizer and _vocabulary(reference.folder) != _vocabulary(other.folder):
+        raise UsageError(f"the tokenizers of {pair} differ: name the right one with `tokenizer`")
 
 
 def _check_tensors(reference: Checkpoint, other: Checkpoint, pair: str) -> None:

@@ -107,7 +107,7 @@ def _padded(factor: Float64, rank: int) -> Float64:
     return np.vstack([factor, np.zeros((rank - factor.shape[0], factor.shape[1]))])
 
 
-def updates(adapters: Sequence[Adapter], weights: Sequence[float], base: Checkpoint) -> dict[str, list[Factors]]:
+def updates(adapters: Sequence[Adapter], weights: Sequence[float], base: Checkpoint) -> dict[str, Factors]:
     """The factors of the adapters' sum by the name of the base's tensor.
 
     Raises:
@@ -120,18 +120,18 @@ def updates(adapters: Sequence[Adapter], weights: Sequence[float], base: Checkpo
         if tensor is None or tensor.shape != (b.shape[0], a.shape[1]):
             shape = "no such tensor" if tensor is None else f"shape {list(tensor.shape)}"
             raise UsageError(f"an adapter updates {name} [{b.shape[0]}, {a.shape[1]}]; {base.folder} has {shape}")
-        found[name] = [(b, a)]
+        found[name] = b, a
     return found
 
 
-def folded(tensor: Tensor, factors: Sequence[Factors]) -> Iterator[Float32]:
-    """The tensor with the updates added, in groups of rows."""
-    step = _ROWS * (tensor.shape[-1] if tensor.shape else 1)
-    for start in range(0, tensor.count, step):
-        values = np.empty(min(step, tensor.count - start), dtype=np.float32)
+def folded(tensor: Tensor, factors: Factors | None) -> Iterator[Float32]:
+    """The tensor with the update added, in groups of rows."""
+    width = tensor.shape[-1] if tensor.shape else 1
+    for start in range(0, tensor.count, _ROWS * width):
+        values = np.empty(min(_ROWS * width, tensor.count - start), dtype=np.float32)
         tensor.read(start, values)
-        for b, a in factors:
-            row = start // a.shape[1]
-            update = b[row : row + _ROWS] @ a
-            values += update.reshape(-1).astype(np.float32)
+        if factors is not None:
+            b, a = factors
+            row = start // width
+            values += (b[row : row + _ROWS] @ a).reshape(-1).astype(np.float32)
         yield values

@@ -6,16 +6,16 @@ embeddings and .06 in the attention, so it is told by block.
 
 from __future__ import annotations
 
-import math
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from registry.errors import UsageError
-from train.merge.inputs import check, names
+from train.merge.inputs import names, opened
 from train.merge.stack import Stack
-from train.merge.tensors import FLOATS, Checkpoint
+from train.merge.tensors import FLOATS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,21 +34,15 @@ def grams(config: Merge, folder: Path) -> dict[str, NDArray[np.float64]]:
     """
     if config.base is None or not config.models:
         raise UsageError("a report is of models and their differences to a base: give `base` and `models`")
-    base, models = Checkpoint(folder / config.base), [Checkpoint(folder / part.model) for part in config.models]
-    try:
-        check(base, models, same_tokenizer=not config.tokenizer)
-        found: dict[str, NDArray[np.float64]] = {}
+    found: dict[str, NDArray[np.float64]] = {}
+    with opened(config, folder) as (base, models):
+        assert base is not None
         for name in sorted(names(base)):
-            if base.tensors[name].dtype not in FLOATS:
-                continue
-            stack = Stack(name, base.tensors[name], [m.tensors[name] for m in models], [1.0] * len(models))
-            gram = stack.gram(deltas=True)
-            for block in ("all", _block(name)):
-                found[block] = found.get(block, np.zeros_like(gram)) + gram
-        return found
-    finally:
-        for checkpoint in (base, *models):
-            checkpoint.close()
+            if base.tensors[name].dtype in FLOATS:
+                gram = Stack(name, base.tensors[name], [m.tensors[name] for m in models], []).gram(deltas=True)
+                for block in ("all", _block(name)):
+                    found[block] = found.get(block, 0) + gram
+    return found
 
 
 def _block(name: str) -> str:
@@ -60,12 +54,8 @@ def table(config: Merge, folder: Path) -> str:
     labels = [Path(part.model).as_posix() for part in config.models]
     lines = []
     for block, gram in grams(config, folder).items():
-        norms = [math.sqrt(value) for value in np.diag(gram)]
-        lines.append(
-            f"{block}: " + ", ".join(f"|{label}| {norm:.4g}" for label, norm in zip(labels, norms, strict=True))
-        )
-        for i, one in enumerate(labels):
-            for j in range(i + 1, len(labels)):
-                cosine = gram[i, j] / max(norms[i] * norms[j], 1e-30)
-                lines.append(f"  cos({one}, {labels[j]}) {cosine:+.4f}")
+        norms = np.sqrt(np.diag(gram))
+        lines.append(f"{block}: " + ", ".join(f"|{one}| {norm:.4g}" for one, norm in zip(labels, norms, strict=True)))
+        for (i, one), (j, other) in combinations(enumerate(labels), 2):
+            lines.append(f"  cos({one}, {other}) {gram[i, j] / max(norms[i] * norms[j], 1e-30):+.4f}")
     return "\n".join(lines)

@@ -11,14 +11,14 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.errors import StageError, UsageError
 from registry.publish import write_json
 from train.merge import lora
-from train.merge.inputs import check, digests, names, settings
+from train.merge.inputs import digests, names, opened, settings
 from train.merge.methods import method
 from train.merge.stack import Stack
 from train.merge.tensors import FLOATS, Checkpoint, encode, write
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from train.merge.config import Merge
-    from train.merge.tensors import Float32, Tensor
+    from train.merge.tensors import Float32
 
 NAMES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 CARRIED = ("config.json", "generation_config.json", "model.safetensors.index.json")
@@ -66,26 +66,19 @@ def making(out: Path) -> Iterator[Path]:
 
 def _merge_models(config: Merge, folder: Path, out: Path) -> dict[str, Any]:
     options = method.check(config.method, config.options)
-    models = [Checkpoint(folder / part.model) for part in config.models]
-    base = Checkpoint(folder / config.base) if config.base else None
-    reference = base or models[0]
-    everyone = [*models, base] if base else models
-    check(reference, [model for model in everyone if model is not reference], same_tokenizer=not config.tokenizer)
     function, weights = method.get(config.method), [part.weight for part in config.models]
+    with opened(config, folder) as (base, models), ThreadPoolExecutor(1) as beside:
+        reference, everyone = base or models[0], [*models, base] if base else models
 
-    def merged(name: str) -> Iterator[Float32]:
-        before = base.tensors[name] if base else None
-        return function(Stack(name, before, [model.tensors[name] for model in models], weights), **options)
+        def merged(name: str) -> Iterator[Float32]:
+            before = base.tensors[name] if base else None
+            return function(Stack(name, before, [model.tensors[name] for model in models], weights), **options)
 
-    try:
-        with ThreadPoolExecutor(1) as beside:  # hashing and arithmetic share the time where there are two cores
-            told = beside.submit(lambda: {str(c.folder.name): digests(c.folder, c.files) for c in everyone})
-            write_checkpoint(reference, out, merged, config.dtype)
-            copy_tokenizer(folder / config.tokenizer if config.tokenizer else reference.folder, out)
-            return told.result()
-    finally:
-        for checkpoint in everyone:
-            checkpoint.close()
+        # hashing and arithmetic share the time where there are two cores
+        told = beside.submit(lambda: {str(c.folder.name): digests(c.folder, c.files) for c in everyone})
+        write_checkpoint(reference, out, merged, config.dtype)
+        copy_tokenizer(folder / config.tokenizer if config.tokenizer else reference.folder, out)
+        return told.result()
 
 
 def _merge_adapters(config: Merge, folder: Path, out: Path) -> dict[str, Any]:
@@ -95,25 +88,31 @@ def _merge_adapters(config: Merge, folder: Path, out: Path) -> dict[str, Any]:
     if not config.fold:
         lora.write_merged(adapters, weights, config.rank, out)
         return told
-    base = Checkpoint(folder / str(config.base))
-    try:
+    with closing(Checkpoint(folder / str(config.base))) as base:
         updates = lora.updates(adapters, weights, base)
-        write_checkpoint(base, out, lambda name: lora.folded(base.tensors[name], updates.get(name, [])), config.dtype)
+        write_checkpoint(base, out, lambda name: lora.folded(base.tensors[name], updates.get(name)), config.dtype)
         copy_tokenizer(folder / config.tokenizer if config.tokenizer else base.folder, out)
         return {**told, str(base.folder.name): digests(base.folder, base.files)}
-    finally:
-        base.close()
 
 
 def write_checkpoint(
     reference: Checkpoint, out: Path, values: Callable[[str], Iterator[Float32]], dtype: str | None
 ) -> None:
     """Write a checkpoint laid out as `reference`, with the `values` of each of its floating-point tensors."""
+
+    def pieces(entries: dict[str, tuple[str, tuple[int, ...]]]) -> Iterator[NDArray[Any] | bytes]:
+        for name, (kind, _) in entries.items():
+            if kind in FLOATS:
+                for chunk in values(name):
+                    yield encode(chunk, kind)
+            else:
+                yield reference.tensors[name].bytes()  # counters and masks are not merged
+
     parameters = names(reference)
     for file, held in reference.files.items():
-        kept = [name for name in held if name in parameters]
-        entries = {name: (_dtype(reference.tensors[name], dtype), reference.tensors[name].shape) for name in kept}
-        write(out / file, entries, _pieces(reference, entries, values))
+        kept = {name: reference.tensors[name] for name in held if name in parameters}
+        entries = {n: (dtype if dtype and t.dtype in FLOATS else t.dtype, t.shape) for n, t in kept.items()}
+        write(out / file, entries, pieces(entries))
     for name in CARRIED:
         if (reference.folder / name).is_file():
             shutil.copyfile(reference.folder / name, out / name)
@@ -121,21 +120,3 @@ def write_checkpoint(
         told = settings(out)
         told["dtype" if "dtype" in told else "torch_dtype"] = NAMES[dtype]
         (out / "config.json").write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _dtype(tensor: Tensor, dtype: str | None) -> str:
-    return dtype if dtype and tensor.dtype in FLOATS else tensor.dtype
-
-
-def _pieces(
-    reference: Checkpoint,
-    entries: dict[str, tuple[str, tuple[int, ...]]],
-    values: Callable[[str], Iterator[Float32]],
-) -> Iterator[NDArray[Any] | bytes]:
-    for name, (dtype, _) in entries.items():
-        tensor = reference.tensors[name]
-        if tensor.dtype in FLOATS:
-            for chunk in values(name):
-                yield encode(chunk, dtype)
-        else:
-            yield tensor.bytes()  # counters and masks are not merged
