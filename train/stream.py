@@ -86,10 +86,6 @@ class Stream:
             digest.update(reader.lengths.tobytes())
         return digest.hexdigest()
 
-    def epochs(self, index: int) -> list[float]:
-        """How often each source has been read before sequence `index`."""
-        return [index * int(n) / BLOCK / len(r) for n, r in zip(self._counts, self._readers, strict=True)]
-
     def batch(self, index: int, size: int) -> Batch:
         """The sequences `index` to ``index + size - 1``.
 

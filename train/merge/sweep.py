@@ -12,7 +12,7 @@ import math
 import shutil
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from train.config import Evaluate, Judged
 from train.merge.run import merge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
@@ -40,28 +40,33 @@ def search(config: Merge, folder: Path, out: Path) -> Iterator[str]:
     Raises:
         UsageError: there is no sweep in the configuration, or the evaluation has no such metric.
     """
-    if config.sweep is None:
+    sweep = config.sweep
+    if sweep is None:
         raise UsageError("the configuration has no `sweep`")
     if out.exists():
         raise UsageError(f"{out} is there already; a merge makes a new folder")
+    wanted = load(folder / sweep.evaluate, Evaluate)
     work = out.with_name(f".{out.name}.sweep")
     shutil.rmtree(work, ignore_errors=True)
-    direction = 1.0 if config.sweep.maximize else -1.0
-    wanted = load(folder / config.sweep.evaluate, Evaluate)
-    best = -math.inf
+
+    def measured(weights: list[float], made: Path) -> float:
+        parts = [p.model_copy(update={"weight": w}) for p, w in zip(config.models, weights, strict=True)]
+        merge(config.model_copy(update={"models": parts}), folder, made)
+        return _measure(wanted, folder / sweep.evaluate, made, sweep.metric)
+
+    sign = 1 if sweep.maximize else -1
+    grid, tried, values = np.array(list(product(*sweep.weights))), list[int](), list[float]()
     try:
-        for number, weights in enumerate(trials := _Trials(config.sweep.weights, config.sweep.trials)):
-            parts = [p.model_copy(update={"weight": w}) for p, w in zip(config.models, weights, strict=True)]
-            made = merge(config.model_copy(update={"models": parts}), folder, work / str(number))
-            value = _measure(wanted, folder / config.sweep.evaluate, made, config.sweep.metric)
-            trials.told(direction * value)
-            yield f"weights {', '.join(f'{w:g}' for w in weights)}: {config.sweep.metric} {value:.4f}"
-            if direction * value > best:
-                best = direction * value
+        while len(tried) < min(sweep.trials or len(grid), len(grid)):
+            tried.append(chosen(grid, tried, values, sweep.trials))
+            weights = grid[tried[-1]].tolist()
+            value = measured(weights, work / "trial")
+            values.append(sign * value)
+            yield f"weights {', '.join(f'{w:g}' for w in weights)}: {sweep.metric} {value:.4f}"
+            if values[-1] > max(values[:-1], default=-math.inf):
                 shutil.rmtree(work / "best", ignore_errors=True)
-                made.rename(work / "best")
-            else:
-                shutil.rmtree(made)
+                (work / "trial").rename(work / "best")
+            shutil.rmtree(work / "trial", ignore_errors=True)
         (work / "best").rename(out)
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -72,56 +77,39 @@ def _measure(wanted: Evaluate, path: Path, made: Path, metric: str) -> float:
 
     judged = [Judged(name="trial", model=str(made.resolve()))]
     results = evaluate(wanted.model_copy(update={"models": judged}), path.parent, made / "evaluation")["trial"]
-    kind, _, key = metric.partition(".")
-    known = {f"{k}.{name}": told["mean"] for k in KINDS for name, told in results[k].items()}
-    if f"{kind}.{key}" not in known:
+    known = {f"{kind}.{name}": told["mean"] for kind in KINDS for name, told in results[kind].items()}
+    if metric not in known:
         raise UsageError(f"sweep.metric: the evaluation has no {metric!r}; {nearest(metric, known)}")
     return float(known[metric])
 
 
-class _Trials:
-    """Points of a grid, each after the values of those before are told."""
-
-    def __init__(self, axes: list[list[float]], most: int) -> None:
-        self._grid = np.array(list(product(*axes)))
-        self._most = min(most or len(self._grid), len(self._grid))
-        spread = np.ptp(self._grid, axis=0)
-        self._scaled = (self._grid - self._grid.min(axis=0)) / np.where(spread > 0, spread, 1.0)
-        self._tried: list[int] = []
-        self._values: list[float] = []
-
-    def told(self, value: float) -> None:
-        """The value of the last point; more is better."""
-        self._values.append(value)
-
-    def __iter__(self) -> Iterator[list[float]]:
-        while len(self._tried) < self._most:
-            self._tried.append(self._next())
-            yield self._grid[self._tried[-1]].tolist()
-
-    def _next(self) -> int:
-        if self._most == len(self._grid):
-            return len(self._tried)
-        if len(self._tried) < _FIRST:
-            return round(len(self._tried) * (len(self._grid) - 1) / (_FIRST - 1))
-        gain = expected_improvement(self._scaled[self._tried], np.array(self._values), self._scaled)
-        gain[self._tried] = -1.0
-        return int(np.argmax(gain))
+def chosen(grid: Points, tried: list[int], values: list[float], most: int) -> int:
+    """Which point of the grid comes next, after the `values` of those tried (more is better); `most` 0: one by one."""
+    if not most or most >= len(grid):
+        return len(tried)
+    if len(tried) < _FIRST:
+        return round(len(tried) * (len(grid) - 1) / (_FIRST - 1))
+    spread = np.ptp(grid, axis=0)
+    scaled = (grid - grid.min(axis=0)) / np.where(spread > 0, spread, 1.0)
+    gain = expected_improvement(scaled[tried], np.array(values), scaled)
+    gain[tried] = -1.0
+    return int(np.argmax(gain))
 
 
 def expected_improvement(known: Points, values: Points, points: Points) -> Points:
     """How much better than the best value each point is expected to be, under a Gaussian process."""
-    scale = values.std() or 1.0
-    centred = (values - values.mean()) / scale
-    kernel: Callable[[Points, Points], Any] = lambda a, b: np.exp(  # noqa: E731
-        -0.5 * ((a[:, None] - b[None]) ** 2).sum(-1) / _LENGTH**2
-    )
-    inverse = np.linalg.inv(kernel(known, known) + _NOISE * np.eye(len(known)))
-    cross = kernel(points, known)
+    centred = (values - values.mean()) / (values.std() or 1.0)
+    inverse = np.linalg.inv(_kernel(known, known) + _NOISE * np.eye(len(known)))
+    cross = _kernel(points, known)
     mean = cross @ inverse @ centred
     deviation = np.sqrt(np.maximum(1e-12, 1 - np.einsum("ij,jk,ik->i", cross, inverse, cross)))
     z = (mean - centred.max()) / deviation
     density = np.exp(-0.5 * z**2) / math.sqrt(2 * math.pi)
     below = np.array([0.5 * (1 + math.erf(each / math.sqrt(2))) for each in z])
     result: Points = deviation * (z * below + density)
+    return result
+
+
+def _kernel(a: Points, b: Points) -> Points:
+    result: Points = np.exp(-0.5 * ((a[:, None] - b[None]) ** 2).sum(-1) / _LENGTH**2)
     return result
