@@ -91,9 +91,9 @@ def make(folder: Path, seed: int, layers: int, hidden: int, vocabulary: int, arc
     write(folder / "model.safetensors", {n: ("BF16", s) for n, s in every.items()}, data())
     config = {
         "architectures": ["LlamaForCausalLM"], "model_type": architecture, "hidden_size": hidden,
-        "num_attention_heads": 12,
+        "num_attention_heads": hidden // 64,
         "intermediate_size": 8 * hidden // 3 // 64 * 64, "num_hidden_layers": layers, "vocab_size": vocabulary,
-        "num_key_value_heads": 12, "tie_word_embeddings": False, "dtype": "bfloat16", "max_position_embeddings": 2048,
+        "num_key_value_heads": hidden // 64, "tie_word_embeddings": False, "dtype": "bfloat16", "max_position_embeddings": 2048,
     }  # fmt: skip
     (folder / "config.json").write_text(json.dumps(config))
 
