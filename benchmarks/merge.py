@@ -4,7 +4,8 @@
 
 PYTHON is an interpreter that can import mergekit, in an environment of its own (it pins other libraries). Times are of
 the whole command with its imports, as a person runs it. Ours include the SHA-256 of all inputs, which mergekit does not
-take: `_without_digests` leaves their time out. `_inside` are the ratios of the merges alone. Models are random Llamas in bfloat16: 110 M parameters, with --quick 41 M, with --large 433 M.
+take: `_without_digests` leaves their time out. `_inside` are the ratios of the merges alone. Models are random Llamas
+in bfloat16: 110 M parameters, with --quick 41 M, with --large 433 M.
 """
 
 from __future__ import annotations
