@@ -89,10 +89,6 @@ class Journal:
                 line += f"  MFU {speed * self._flops / self._peak:.1%}"
             left = int((self._steps - step) * seconds / (step - before[1]))
             line += f"  {left // 3600}:{left // 60 % 60:02}:{left % 60:02} to go"
-        self.tell(line)
-
-    def tell(self, line: str) -> None:
-        """A line on standard error."""
         print(line, file=sys.stderr, flush=True)  # noqa: T201 - what a person watches
 
     def __enter__(self) -> Journal:

@@ -17,12 +17,13 @@ from dataclasses import asdict, dataclass
 from registry.names import Registry
 
 _SCALES = ("円", "千円", "百万円", "億円", "兆円")
+_DIGITS = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?"
 FIGURE = re.compile(
-    r"(?P<sign>[△▲\-−]?)(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
-    r"(?P<unit>兆円|億円|百万円|千円|万円|円|%|％|年度|年|株|人|ポイント|倍)"
+    rf"(?P<figure>(?P<sign>[△▲\-−]?)(?P<digits>{_DIGITS}|\d+(?:\.\d+)?)"
+    r"(?P<unit>兆円|億円|百万円|千円|万円|円|%|％|年度|年|株|人|ポイント|倍))"
 )
-_CELL = re.compile(r"^(?P<sign>[△▲\-−]?)(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+)$")
-_SENTENCE = re.compile(r"[^。\n]+。?")
+_CELL = re.compile(rf"(?<=\|)\s*(?P<figure>(?P<sign>[△▲\-−]?)(?P<digits>{_DIGITS}|\d+\.\d+)(?P<unit>))\s*(?=\|)")
+_SENTENCE, _ROW = re.compile(r"[^。\n]+。?"), re.compile(r"^\|.*\|$", re.MULTILINE)
 _BLANK = "□"
 
 distractor: Registry[Callable[[re.Match[str], random.Random], str | None]] = Registry("distractor")
@@ -46,12 +47,8 @@ class Question:
         return json.dumps(asdict(self), ensure_ascii=False)
 
 
-def _written(
-    match: re.Match[str], *, sign: str | None = None, digits: str | None = None, unit: str | None = None
-) -> str:
-    groups = match.groupdict()
-    parts = (groups["sign"] if sign is None else sign, digits or groups["digits"], unit or groups.get("unit") or "")
-    return "".join(parts)
+def _written(match: re.Match[str], **changes: str) -> str:
+    return "".join({**match.groupdict(), **changes}[part] for part in ("sign", "digits", "unit"))
 
 
 @distractor
@@ -67,7 +64,7 @@ def digit(match: re.Match[str], draw: random.Random) -> str | None:
 @distractor
 def scale(match: re.Match[str], draw: random.Random) -> str | None:
     """The unit is the next larger or smaller one of 円, 千円, 百万円, 億円, 兆円."""
-    unit = match.groupdict().get("unit")
+    unit = match["unit"]
     if unit not in _SCALES:
         return None
     at = _SCALES.index(unit)
@@ -77,7 +74,7 @@ def scale(match: re.Match[str], draw: random.Random) -> str | None:
 @distractor
 def sign(match: re.Match[str], draw: random.Random) -> str | None:  # noqa: ARG001 - there is but one other sign
     """△ is missing, or there where it was not; years and counts have none."""
-    if match.groupdict().get("unit") in {"年", "年度", "株", "人"}:
+    if match["unit"] in {"年", "年度", "株", "人"}:
         return None
     return _written(match, sign="" if match["sign"] else "△")
 
@@ -85,7 +82,7 @@ def sign(match: re.Match[str], draw: random.Random) -> str | None:  # noqa: ARG0
 @distractor
 def year(match: re.Match[str], draw: random.Random) -> str | None:
     """A year is the one before or after."""
-    if match.groupdict().get("unit") not in {"年", "年度"}:
+    if match["unit"] not in {"年", "年度"}:
         return None
     return _written(match, digits=str(max(1, int(float(match["digits"])) + draw.choice([-1, 1]))))
 
@@ -93,19 +90,19 @@ def year(match: re.Match[str], draw: random.Random) -> str | None:
 def questions(text: str, *, document: str, source: str, seed: int, options: int = 4) -> Iterator[Question]:
     """At most one question per sentence and per table row of a text; a function of text and seed."""
     draw = random.Random(f"{seed} {document}")  # noqa: S311 - reproducible, not secret
-    figures = [match.group() for match in FIGURE.finditer(text)]
+    figures = [match["figure"] for match in FIGURE.finditer(text)]
     for start, piece, match in [*_in_sentences(text), *_in_tables(text)]:
         kind = "table" if piece.startswith("|") else "sentence"
-        right = match.group()
+        right, begin = match["figure"], match.start("figure")
         wrong = _wrong(match, figures if kind == "sentence" else [], draw, options - 1)
         if len(wrong) < options - 1:
             continue
         choices = [right, *wrong]
         draw.shuffle(choices)
-        prompt = piece[: match.start()] + _BLANK + piece[match.end() :]
+        prompt = piece[:begin] + _BLANK + piece[match.end("figure") :]
         yield Question(
             f"{prompt}\n{_BLANK}は次のどれか。{'、'.join(choices)}\n答え:", tuple(choices), choices.index(right),
-            document, source, start + match.start(), kind,
+            document, source, start + begin, kind,
         )  # fmt: skip
 
 
@@ -133,27 +130,18 @@ def _in_sentences(text: str) -> Iterator[tuple[int, str, re.Match[str]]]:
 
 
 def _in_tables(text: str) -> Iterator[tuple[int, str, re.Match[str]]]:
-    """Rows of Markdown tables: the first cell that is a figure. The match is moved to where the cell stands."""
-    for row in re.finditer(r"^\|.*\|$", text, re.MULTILINE):
-        piece = row.group()
-        for cell in re.finditer(r"[^|]+", piece):
-            if _CELL.match(cell.group().strip()):
-                at = cell.start() + len(cell.group()) - len(cell.group().lstrip())
-                found = re.compile(_CELL.pattern[1:-1]).match(piece, at)
-                if found:
-                    yield row.start(), piece, found
-                break
+    """Rows of Markdown tables, with the first cell that is a figure."""
+    for row in _ROW.finditer(text):
+        if found := _CELL.search(row.group()):
+            yield row.start(), row.group(), found
 
 
 def _wrong(match: re.Match[str], figures: Iterable[str], draw: random.Random, count: int) -> list[str]:
     """Different wrong options, first one of each kind, then more digits."""
-    same_unit = [f for f in dict.fromkeys(figures) if f.endswith(match.groupdict().get("unit") or "\0")]
+    same_unit = [f for f in dict.fromkeys(figures) if f.endswith(match["unit"])]
     candidates = [distractor.get(name)(match, draw) for name in distractor]
     candidates += [draw.choice(same_unit) if same_unit else None]
     draw.shuffle(candidates)
     candidates += [digit(match, draw) for _ in range(4 * count)]
-    found: list[str] = []
-    for candidate in candidates:
-        if candidate and candidate != match.group() and candidate not in found:
-            found.append(candidate)
-    return found[:count]
+    different = dict.fromkeys(c for c in candidates if c and c != match["figure"])
+    return list(different)[:count]

@@ -12,6 +12,7 @@ import math
 import shutil
 import signal
 from contextlib import nullcontext
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -205,7 +206,7 @@ def _save(run: Run, saver: Saver) -> None:
         for kind, value in kinds.items()
     }
     if run.processes.first:
-        saver.save(partial(_write_model, run, weights), moments, run.state.as_json())
+        saver.save(partial(_write_model, run, weights), moments, asdict(run.state))
 
 
 def _weights(run: Run) -> dict[str, Tensor]:
@@ -229,7 +230,7 @@ def _finish(run: Run) -> None:
     last = checkpoints(run.out)[-1]
     shutil.rmtree(final, ignore_errors=True)
     shutil.copytree(last, final, ignore=shutil.ignore_patterns("optimizer.safetensors", "state.json"))
-    write_json(final / "train.json", {"train": run.config.model_dump(exclude={"out"}), **run.state.as_json()})
+    write_json(final / "train.json", {"train": run.config.model_dump(exclude={"out"}), **asdict(run.state)})
 
 
 class _signals:  # noqa: N801 - reads as `with signals`

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -38,10 +38,6 @@ class State:
     skipped_in_a_row: int = 0
     usual_norm: float = 0.0  # running mean of the gradient's norm
     stream: str = ""  # fingerprint
-
-    def as_json(self) -> dict[str, Any]:
-        """For `state.json`."""
-        return asdict(self)
 
 
 @dataclass(slots=True)
@@ -82,17 +78,12 @@ def prepare(config: Train, folder: Path, out: Path, processes: Processes) -> Run
     wrapped = processes.wrap(model, config.parallel, bf16=config.precision == "bf16")
     run = Run(
         config, out, processes, stream, _examples(config, folder, tokens), _validation(config, builds), tokens, model,
-        _compiled(wrapped) if config.compile else wrapped, _optimizer(config, model), targets,
+        cast("Module", torch.compile(wrapped)) if config.compile else wrapped, _optimizer(config, model), targets,
     )  # fmt: skip
     run.state.stream = stream.fingerprint
     if before:
         _resume(run, before[-1])
     return run
-
-
-def _compiled(model: Module) -> Module:
-    compiled: Any = torch.compile(model)
-    return cast("Module", compiled)
 
 
 def _load(config: Train, folder: Path, before: list[Path]) -> Module:
