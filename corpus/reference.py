@@ -62,7 +62,10 @@ def models() -> str:
     from train.schedule import schedule
 
     lines = ["# Training, merging, evaluating", "", "Every key, its default and what it means; any of them can be"]
-    lines += ["changed by `--set KEY=VALUE`. Keys without a default are required.", ""]
+    lines += [
+        "changed by `--set KEY=VALUE`. Keys without a default are required. Paths are from the working directory.",
+        "",
+    ]
     for command, section in (("train", Train), ("merge", Merge), ("evaluate", Evaluate)):
         lines += [
             f"## corpus {command} CONFIG",

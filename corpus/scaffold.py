@@ -1,8 +1,8 @@
 """A new domain: a folder that is complete, so that it can be moved, versioned and built anywhere.
 
 In: a name and where the files are. Out: the paths that were made. The templates lie in corpus/templates/; the
-tokenizer is copied from the domain that comes with the package, and can be replaced by any folder with a
-tokenizer.json.
+tokenizer and what says how models are made are those of the domain that comes with the package. The tokenizer can be
+replaced by any folder with a tokenizer.json.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from string import Template
 from registry.domain import SHIPPED
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_TOKENIZER = SHIPPED / "ja_finance" / "tokenizer"
+_MODEL = SHIPPED / "ja_finance"
 
 
 def scaffold(folder: Path, *, files: Path | None, kind: str, licence: str) -> list[Path]:
@@ -34,9 +34,14 @@ def scaffold(folder: Path, *, files: Path | None, kind: str, licence: str) -> li
     made = [
         _fill(folder / name.removesuffix(".txt"), name, words) for name in ("recipe.yaml", "rules.py.txt", "README.md")
     ]
+    for name in ("train.yaml", "merge.yaml"):
+        made.append(folder / name)
+        made[-1].write_text(
+            (_MODEL / name).read_text(encoding="utf-8").replace(_MODEL.name, folder.name), encoding="utf-8"
+        )
     terms = folder / "words" / "terms.txt"
     terms.touch()
-    shutil.copytree(_TOKENIZER, folder / "tokenizer")
+    shutil.copytree(_MODEL / "tokenizer", folder / "tokenizer")
     return [*made, terms, folder / "tokenizer", folder / "profiles"]
 
 

@@ -1,7 +1,8 @@
 """A domain is a folder: recipe.yaml, and what it needs beside it (rules.py, profiles/, words/, tokenizer/, sample/).
 
-In: what a user typed, a path or a name. Out: the recipe file. A domain's rules.py is code that the user wrote; it is
-loaded from its path under a private name, never through `sys.path`, so that it cannot shadow anything.
+Its train.yaml, merge.yaml and evaluate.yaml say how models are made of it. In: what a user typed, a path or a name.
+Out: the file. A domain's rules.py is code that the user wrote; it is loaded from its path under a private name, never
+through `sys.path`, so that it cannot shadow anything.
 """
 
 from __future__ import annotations
@@ -28,18 +29,28 @@ def find_recipe(name: str) -> Path:
     Raises:
         UsageError: it is none of these.
     """
+    return find_file(name, RECIPE, "recipe")
+
+
+def find_file(name: str, wanted: str, kind: str = "configuration") -> Path:
+    """The file that `name` means: itself, or the one called `wanted` of a domain; `kind` is what errors call it.
+
+    Raises:
+        UsageError: there is none.
+    """
     path = Path(name).expanduser()
     if path.is_file():
         return path
-    if (path / RECIPE).is_file():
-        return path / RECIPE
+    if (path / wanted).is_file():
+        return path / wanted
     if path.is_dir():
-        raise UsageError(f"{name}: this folder holds no {RECIPE}; `corpus new NAME --files {name}` makes one for it")
-    if name in shipped():
-        return SHIPPED / name / RECIPE
+        hint = f"; `corpus new NAME --files {name}` makes one for it" if wanted == RECIPE else ""
+        raise UsageError(f"{name}: this folder holds no {wanted}{hint}")
+    if name in shipped() and (SHIPPED / name / wanted).is_file():
+        return SHIPPED / name / wanted
     if path.suffix in {".yaml", ".yml"} or len(path.parts) > 1:
-        raise UsageError(f"{name}: no such recipe")
-    raise UsageError(f"there is no recipe file, folder or domain {name!r}; {nearest(name, shipped())}")
+        raise UsageError(f"{name}: no such {kind}")
+    raise UsageError(f"there is no {kind} file, folder or domain {name!r}; {nearest(name, shipped())}")
 
 
 def load_rules(folder: Path) -> None:

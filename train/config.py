@@ -12,7 +12,7 @@ from registry.configuration import Section
 class SourceOfTokens(Section):
     """Shards and their share of the tokens."""
 
-    shards: str = Field(description="A build, or a folder of shards, from the configuration's folder.")
+    shards: str = Field(description="A build, or a folder of shards.")
     weight: float = Field(1.0, gt=0, description="Its share of the tokens, relative to the others'.")
     only: list[str] = Field([], description="Sources of the build that are taken; none: all of them.")
 
@@ -20,7 +20,7 @@ class SourceOfTokens(Section):
 class Examples(Section):
     """Prompts with options, learnt beside the text."""
 
-    file: str = Field(description="JSONL with `prompt`, `options` and `answer`, from the configuration's folder.")
+    file: str = Field(description="JSONL with `prompt`, `options` and `answer`.")
     weight: float = Field(0.5, gt=0, lt=1, description="Of their loss; the text's has the rest.")
     size: int = Field(8, ge=1, description="Examples in a step.")
     loss: Literal["choice", "answer"] = Field(
@@ -88,9 +88,9 @@ class Guard(Section):
 class Train(Section):
     """All of a run."""
 
-    model: str = Field(description="Folder of a Hugging Face causal language model, from the configuration's folder.")
+    model: str = Field(description="Folder of a Hugging Face causal language model.")
     init: bool = Field(False, description="Random weights by `seed`; the folder needs only a config.json.")
-    out: str = Field(description="Folder of the run, from the working directory.")
+    out: str = Field(description="Folder of the run.")
     steps: int = Field(ge=1, description="Optimizer steps.")
     seed: int = Field(0, ge=0, description="Of packing, mixing, dropout and random weights.")
     data: Data = Field(description="What is read.")
@@ -113,7 +113,7 @@ class Judged(Section):
     """One model to be measured."""
 
     name: str = Field(description="In the results.")
-    model: str = Field(description="Folder of a Hugging Face model, from the configuration's folder.")
+    model: str = Field(description="Folder of a Hugging Face model.")
 
 
 class Task(Section):
@@ -138,7 +138,7 @@ class Evaluate(Section):
     """All of an evaluation."""
 
     models: list[Judged] = Field(min_length=1, description="What is measured; the others are compared to the first.")
-    out: str = Field(description="Folder for results.json and generations.html, from the working directory.")
+    out: str = Field(description="Folder for results.json and generations.html.")
     shards: dict[str, str] = Field({}, description="Builds by name, whose validation split gives bits per byte.")
     documents: int = Field(200, ge=1, description="Documents of each source, the first ones.")
     length: int = Field(2048, ge=8, description="Tokens that a model sees at once.")

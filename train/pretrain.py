@@ -213,7 +213,9 @@ def _weights(run: Run) -> dict[str, Tensor]:
     if run.config.lora:
         return {n: _whole(t.detach()).cpu().clone() for n, t in lora.adapter_tensors(run.plain).items()}
     state: dict[str, Any] = dcp.get_model_state_dict(run.plain, options=_WHOLE)
-    return {name: tensor.clone() for name, tensor in state.items()}
+    names = [{n for n, _ in run.plain.named_parameters(remove_duplicate=once)} for once in (False, True)]
+    tied = names[0] - names[1]  # saved once, as Hugging Face does; otherwise the base has other tensors
+    return {name: tensor.clone() for name, tensor in state.items() if name not in tied}
 
 
 def _write_model(run: Run, weights: dict[str, Tensor], folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from commandline import SMALL, corpus
@@ -10,6 +11,8 @@ from commandline import SMALL, corpus
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+from registry.configuration import load
+from registry.domain import find_file
 from registry.shards import Shards
 from train.config import Evaluate, Train
 from train.evaluate import evaluate
@@ -26,7 +29,7 @@ def done(*arguments, cwd):
     return finished.stdout
 
 
-def test_words_and_questions_of_a_build_reach_training_and_evaluation(tmp_path):
+def test_words_and_questions_of_a_build_reach_training_and_evaluation(tmp_path, monkeypatch):
     done("build", SMALL, "--out", "plain", cwd=tmp_path)
     done("vocab", "plain", "--out", "terms", "--most", "30", cwd=tmp_path)
     tokens = Tokens.load(tmp_path / "plain" / "tokenizer")
@@ -41,22 +44,28 @@ def test_words_and_questions_of_a_build_reach_training_and_evaluation(tmp_path):
     again = corpus("extend", "model", "terms/terms.txt", "--out", "wider", cwd=tmp_path)
     assert (again.returncode, "is there already" in again.stderr) == (2, True)
 
-    done("build", SMALL, "--out", "built", "--set", f"tokenize.tokenizer={tmp_path / 'wider'}", cwd=tmp_path)
-    assert Shards(tmp_path / "built").tokens < Shards(tmp_path / "plain").tokens
-    told = done("questions", "built", "--out", "asked.jsonl", cwd=tmp_path)
-    done("questions", "built", "--out", "few.jsonl", "--most", "5", cwd=tmp_path)
+    built = ("build", SMALL, "--out", "builds/ja_finance", "--set", f"tokenize.tokenizer={tmp_path / 'wider'}")
+    done(*built, cwd=tmp_path)
+    assert Shards(tmp_path / "builds/ja_finance").tokens < Shards(tmp_path / "plain").tokens
+    told = done("questions", "builds/ja_finance", "--out", "asked.jsonl", cwd=tmp_path)
+    done("questions", "builds/ja_finance", "--out", "few.jsonl", "--most", "5", cwd=tmp_path)
     asked = [json.loads(line) for line in (tmp_path / "asked.jsonl").read_text().splitlines()]
     assert f"{sum(question['kind'] == 'sentence' for question in asked)} questions from sentences" in told
-    assert {question["document"] for question in asked} <= {row.id for row in Shards(tmp_path / "built")}
+    assert {question["document"] for question in asked} <= {row.id for row in Shards(tmp_path / "builds/ja_finance")}
     assert len((tmp_path / "few.jsonl").read_text().splitlines()) == 5
 
-    data = {"sources": [{"shards": "built"}], "length": 64, "batch": 2, "micro": 2, "examples": {"file": "asked.jsonl"}}
-    config = {"model": "wider", "out": "run", "steps": 2, "data": data, "optimizer": {"lr": 0.01}}
-    train(Train.model_validate(config), tmp_path, tmp_path / "run")
-    judged = {"out": "o", "models": [{"name": "trained", "model": "run/model"}], "shards": {"small": "built"}}
-    tasks = [{"name": "figures", "file": "few.jsonl"}]
-    found = evaluate(Evaluate.model_validate({**judged, "tasks": tasks}), tmp_path, tmp_path / "o")["trained"]
-    assert found["accuracy"]["figures"]["n"] == found["accuracy"]["figures/own"]["numeric"]["n"] == 5
+    # what the domain says of models, on a small one
+    monkeypatch.chdir(tmp_path)
+    data = ("data.length=64", "data.batch=2", "data.micro=2", "data.examples={file: asked.jsonl}")
+    config = load(find_file("ja_finance", "train.yaml"), Train, ("model=wider", "steps=2", *data))
+    train(config, Path(), Path(config.out))
+    done("merge", "ja_finance", "--set", "base=wider", "--set", "models.0.model=wider", cwd=tmp_path)
+    changes = ("models.0.model=wider", "tasks=[{name: figures, file: few.jsonl}]", "generate=2")
+    found = evaluate(load(find_file("ja_finance", "evaluate.yaml"), Evaluate, changes), Path(), Path("measured"))
+    assert list(found) == ["base", "finance", "merged"]
+    assert (
+        found["merged"]["accuracy"]["figures"]["n"] == found["merged"]["accuracy"]["figures/own"]["numeric"]["n"] == 5
+    )
 
 
 def test_a_build_without_figures_is_told(tmp_path, build):

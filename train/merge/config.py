@@ -12,14 +12,14 @@ from registry.configuration import Section
 class Part(Section):
     """One model of a merge and its weight."""
 
-    model: str = Field(description="Folder of a Hugging Face checkpoint, from the configuration's folder.")
+    model: str = Field(description="Folder of a Hugging Face checkpoint.")
     weight: float = Field(1.0, description="Its weight; what that means is the method's.")
 
 
 class AdapterPart(Section):
     """One LoRA adapter of a merge and its weight."""
 
-    adapter: str = Field(description="Folder of an adapter in PEFT's format, from the configuration's folder.")
+    adapter: str = Field(description="Folder of an adapter in PEFT's format.")
     weight: float = Field(1.0, description="Its weight in the sum of the updates.")
 
 
@@ -36,7 +36,7 @@ class Sweep(Section):
 class Merge(Section):
     """All of a merge. Either `models` and a `method`, or `adapters`."""
 
-    out: str = Field(description="Folder to make, from the working directory; it must not be there yet.")
+    out: str = Field(description="Folder to make; it must not be there yet.")
     base: str | None = Field(None, description="The model that the others were trained from.")
     models: list[Part] = Field([], description="The models.")
     method: str = Field("linear", description="How their tensors are merged.")
