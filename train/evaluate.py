@@ -112,7 +112,7 @@ def table(results: dict[str, Any]) -> str:
             for key, told in found[kind].items():
                 error = "" if told["error"] is None else f" ± {told['error']:.3f}"
                 lines.append(f"{name:<24}{kind:<15}{key:<32}{told['mean']:.3f}{error} (n={told['n']})")
-        lines += [f"{name:<24}{'to the first':<15}{key:<32}{told}" for key, told in found.get("compared", {}).items()]
+        lines += [f"{name:<24}{'over the first':<15}{key:<32}{told}" for key, told in found.get("compared", {}).items()]
     return "\n".join(lines)
 
 

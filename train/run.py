@@ -66,6 +66,10 @@ def prepare(config: Train, folder: Path, out: Path, processes: Processes) -> Run
     if micros % processes.world:
         raise UsageError(f"{micros} micro-batches in a step cannot be shared by {processes.world} processes")
     builds = [folder / source.shards for source in config.data.sources]
+    sources = [
+        Source(Shards(build), each.weight, tuple(each.only))
+        for build, each in zip(builds, config.data.sources, strict=True)
+    ]
     tokens = tokenizer_of(folder / config.model, builds)
     before = checkpoints(out)
     model = _load(config, folder, before)
@@ -74,7 +78,10 @@ def prepare(config: Train, folder: Path, out: Path, processes: Processes) -> Run
     if config.recompute:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})  # type: ignore[operator]
         model.enable_input_require_grads()  # type: ignore[operator]
-    stream = _stream(config, builds, model.get_input_embeddings().weight.shape[0])  # type: ignore[operator]
+    stream = Stream(
+        sources, length=config.data.length, seed=config.seed, method=config.data.packing,
+        vocabulary=_vocabulary(config, model, tokens),
+    )  # fmt: skip
     wrapped = processes.wrap(model, config.parallel, bf16=config.precision == "bf16")
     run = Run(
         config, out, processes, stream, _examples(config, folder, tokens), _validation(config, builds), tokens, model,
@@ -83,6 +90,8 @@ def prepare(config: Train, folder: Path, out: Path, processes: Processes) -> Run
     run.state.stream = stream.fingerprint
     if before:
         _resume(run, before[-1])
+    if run.state.step > config.steps:
+        raise UsageError(f"{out} is at step {run.state.step:,} already, after the {config.steps:,} asked for")
     return run
 
 
@@ -102,12 +111,12 @@ def _adapt(config: Train, model: Module, before: list[Path]) -> list[str]:
     return targets
 
 
-def _stream(config: Train, builds: list[Path], vocabulary: int) -> Stream:
-    data = config.data
-    sources = [
-        Source(Shards(build), each.weight, tuple(each.only)) for build, each in zip(builds, data.sources, strict=True)
-    ]
-    return Stream(sources, length=data.length, seed=config.seed, method=data.packing, vocabulary=vocabulary)
+def _vocabulary(config: Train, model: Module, tokens: Tokens) -> int:
+    """Rows of the model's embeddings, which may be more than the tokenizer's tokens, but not less."""
+    rows: int = model.get_input_embeddings().weight.shape[0]  # type: ignore[operator]
+    if rows < (size := tokens.tokenizer.get_vocab_size(with_added_tokens=True)):
+        raise UsageError(f"{config.model} has embeddings of {rows:,} tokens, and its tokenizer knows {size:,}")
+    return rows
 
 
 def _examples(config: Train, folder: Path, tokens: Tokens) -> ExampleStream | None:

@@ -43,7 +43,8 @@ class Tokens:
         try:
             tokenizer = Tokenizer.from_str((folder / "tokenizer.json").read_text(encoding="utf-8"))
         except Exception as error:  # noqa: BLE001 - the Rust library raises Exception itself
-            raise UsageError(f"{folder} has no tokenizer.json that can be read: {error}") from None
+            why = getattr(error, "strerror", None) or error
+            raise UsageError(f"{folder} has no tokenizer.json that can be read: {why}") from None
         named = _control_tokens(folder)
         end = tokenizer.token_to_id(named.get("eos_token", ""))
         begin = tokenizer.token_to_id(named.get("bos_token", ""))
@@ -85,8 +86,10 @@ def tokenizer_of(model: Path, builds: list[Path]) -> Tokens:
     """The model's tokenizer, or that of the builds for a model without one.
 
     Raises:
-        UsageError: a build was made with another tokenizer, or nobody has one.
+        UsageError: there is no model, a build was made with another tokenizer, or nobody has one.
     """
+    if not (model / "config.json").is_file():
+        raise UsageError(f"{model} has no config.json: it is no Hugging Face model")
     own = model / "tokenizer.json"
     folder = model if own.is_file() else next((b / "tokenizer" for b in builds if (b / "tokenizer").is_dir()), model)
     tokens = Tokens.load(folder)

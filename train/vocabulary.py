@@ -27,7 +27,7 @@ def read_words(path: Path) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from None
+        raise UsageError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     words = [line.split("\t")[0].strip() for line in lines if line.strip() and not line.startswith("#")]
     if not words:
         raise UsageError(f"{path} holds no words")

@@ -220,13 +220,13 @@ def test_a_full_disk_leaves_nothing_behind(models, monkeypatch):
 
 def test_the_command_merges_without_torch_and_tells_digests(models):
     (models / "m.yaml").write_text(
-        "base: base\nmodels: [{model: inst}, {model: fin, weight: 0.5}]\nmethod: task_arithmetic\nout: made\n"
+        "base: base\nmodels: [{model: inst}, {model: ./fin, weight: 0.5}]\nmethod: task_arithmetic\nout: made\n"
     )
     done = corpus("merge", models / "m.yaml", cwd=models)
     assert done.returncode == 0, done.stderr
     told = json.loads((models / "made" / "merge.json").read_text())
-    assert set(told["inputs"]) == {"base", "inst", "fin"}
-    assert len(told["inputs"]["fin"]["model.safetensors"]) == 64
+    assert set(told["inputs"]) == {"base", "inst", "./fin"}  # as they were named: folders of one name are no mix-up
+    assert len(told["inputs"]["./fin"]["model.safetensors"]) == 64
     wrong = corpus("merge", models / "m.yaml", "--set", "methd=ties", cwd=models)
     assert wrong.returncode == 2
     assert "unknown key 'methd'; did you mean method?" in wrong.stderr

@@ -68,14 +68,16 @@ def _merge_models(config: Merge, folder: Path, out: Path) -> dict[str, Any]:
     options = method.check(config.method, config.options)
     function, weights = method.get(config.method), [part.weight for part in config.models]
     with opened(config, folder) as (base, models), ThreadPoolExecutor(1) as beside:
-        reference, everyone = base or models[0], [*models, base] if base else models
+        reference = base or models[0]
+        named = dict(zip([part.model for part in config.models], models, strict=True))
+        named |= {str(config.base): base} if base else {}
 
         def merged(name: str) -> Iterator[Float32]:
             before = base.tensors[name] if base else None
             return function(Stack(name, before, [model.tensors[name] for model in models], weights), **options)
 
         # hashing and arithmetic share the time where there are two cores
-        told = beside.submit(lambda: {str(c.folder.name): digests(c.folder, c.files) for c in everyone})
+        told = beside.submit(lambda: {name: digests(c.folder, c.files) for name, c in named.items()})
         write_checkpoint(reference, out, merged, config.dtype)
         copy_tokenizer(folder / config.tokenizer if config.tokenizer else reference.folder, out)
         return told.result()
@@ -84,7 +86,7 @@ def _merge_models(config: Merge, folder: Path, out: Path) -> dict[str, Any]:
 def _merge_adapters(config: Merge, folder: Path, out: Path) -> dict[str, Any]:
     adapters = [lora.Adapter(folder / part.adapter) for part in config.adapters]
     weights = [part.weight for part in config.adapters]
-    told = {str(a.folder.name): digests(a.folder, [lora.WEIGHTS]) for a in adapters}
+    told = {part.adapter: digests(folder / part.adapter, [lora.WEIGHTS]) for part in config.adapters}
     if not config.fold:
         lora.write_merged(adapters, weights, config.rank, out)
         return told
@@ -92,7 +94,7 @@ def _merge_adapters(config: Merge, folder: Path, out: Path) -> dict[str, Any]:
         updates = lora.updates(adapters, weights, base)
         write_checkpoint(base, out, lambda name: lora.folded(base.tensors[name], updates.get(name)), config.dtype)
         copy_tokenizer(folder / config.tokenizer if config.tokenizer else base.folder, out)
-        return {**told, str(base.folder.name): digests(base.folder, base.files)}
+        return {**told, str(config.base): digests(base.folder, base.files)}
 
 
 def write_checkpoint(
