@@ -9,40 +9,32 @@ micro-batches: one process or two). The loss of a step is the mean over all its 
 from __future__ import annotations
 
 import math
-import shutil
 import signal
-from contextlib import nullcontext
-from dataclasses import asdict
-from functools import partial
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from torch.distributed.checkpoint import state_dict as dcp
 from torch.nn.parallel import DistributedDataParallel
 
 from registry.errors import StageError
-from registry.publish import write_json
-from train import lora
 from train.bits import bits_per_byte, documents
-from train.checkpoint import Saver, checkpoints
+from train.checkpoint import Saver
 from train.examples import ExampleStream
 from train.journal import Journal, flops_per_token, peak_flops
 from train.model import logits, loss_sum, tensors
-from train.processes import Processes
-from train.run import Run, prepare
+from train.processes import Processes, whole
+from train.run import Run, finish, prepare, save
 from train.schedule import schedule
 from train.stream import IGNORED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from torch import Tensor
 
     from train.config import Train
 
 _SETTLED = 20  # good steps before the running mean of gradient norms is one to compare with
-_WHOLE = dcp.StateDictOptions(full_state_dict=True, cpu_offload=True)  # to the first process
 
 
 def train(config: Train, folder: Path, out: Path) -> str:
@@ -74,14 +66,14 @@ def _loop(run: Run) -> str:
                 facts["bits_per_byte"] = validate(run)
             run.stop = run.processes.total([float(run.stop)])[0] > 0
             if done or run.stop or state.step % config.checkpoints.every == 0:
-                _save(run, saver)
+                save(run, saver)
             if journal:
                 journal.write(state.step, **facts)
                 if done or run.stop or state.step % config.log_every == 0:
                     journal.progress(state.step, facts["loss"], state.tokens)
         saver.wait()
     if first and state.step == config.steps:
-        _finish(run)
+        finish(run)
     how = "finished" if state.step == config.steps else "stopped; the same command goes on"
     return f"{how} at step {state.step:,} of {config.steps:,}; {state.skipped} skipped"
 
@@ -114,7 +106,7 @@ def _step(run: Run) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     if run.examples is not None:
         facts["examples_loss"] = _learn_examples(run, run.examples, 1 - share)
-    norm = float(_whole(torch.nn.utils.clip_grad_norm_(run.plain.parameters(), config.optimizer.clip)))
+    norm = float(whole(torch.nn.utils.clip_grad_norm_(run.plain.parameters(), config.optimizer.clip)))
     loss_mean = run.processes.total([float(nats)])[0] / max(1.0, count)
     skipped = _is_bad(run, loss_mean, norm)
     if not skipped:
@@ -158,11 +150,6 @@ def _precision(run: Run) -> Any:
     return torch.autocast(run.processes.device.type, torch.bfloat16, enabled=bf16)
 
 
-def _whole(tensor: Tensor) -> Tensor:
-    """A tensor of which each process has a shard, in one piece."""
-    return tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
-
-
 def _is_bad(run: Run, loss: float, norm: float) -> bool:
     """Whether a step is to change nothing. The same in every process, as its numbers are.
 
@@ -196,60 +183,19 @@ def validate(run: Run) -> dict[str, float]:
     return found
 
 
-def _save(run: Run, saver: Saver) -> None:
-    """Copy everything and let it be written. Collective under FSDP."""
-    weights = _weights(run)
-    found: dict[str, Any] = dcp.get_optimizer_state_dict(run.plain, run.optimizer, options=_WHOLE)
-    moments = {
-        f"{name}/{kind}": torch.as_tensor(value).detach().clone().contiguous()
-        for name, kinds in found.get("state", {}).items()
-        for kind, value in kinds.items()
-    }
-    if run.processes.first:
-        saver.save(partial(_write_model, run, weights), moments, asdict(run.state))
-
-
-def _weights(run: Run) -> dict[str, Tensor]:
-    if run.config.lora:
-        return {n: _whole(t.detach()).cpu().clone() for n, t in lora.adapter_tensors(run.plain).items()}
-    state: dict[str, Any] = dcp.get_model_state_dict(run.plain, options=_WHOLE)
-    names = [{n for n, _ in run.plain.named_parameters(remove_duplicate=once)} for once in (False, True)]
-    tied = names[0] - names[1]  # saved once, as Hugging Face does; otherwise the base has other tensors
-    return {name: tensor.clone() for name, tensor in state.items() if name not in tied}
-
-
-def _write_model(run: Run, weights: dict[str, Tensor], folder: Path) -> None:
-    if run.config.lora:
-        lora.save_adapter(folder, weights, run.config.lora, run.targets, run.config.model)
-    else:
-        run.plain.save_pretrained(folder, state_dict=weights)  # type: ignore[operator]
-        run.tokens.copy(folder)
-
-
-def _finish(run: Run) -> None:
-    """The last checkpoint without what only a run needs, as `model` or `adapter`."""
-    final = run.out / ("adapter" if run.config.lora else "model")
-    last = checkpoints(run.out)[-1]
-    shutil.rmtree(final, ignore_errors=True)
-    shutil.copytree(last, final, ignore=shutil.ignore_patterns("optimizer.safetensors", "state.json"))
-    write_json(final / "train.json", {"train": run.config.model_dump(exclude={"out"}), **asdict(run.state)})
-
-
-class _signals:  # noqa: N801 - reads as `with signals`
+@contextmanager
+def _signals(run: Run) -> Iterator[None]:
     """SIGTERM and SIGINT let the step end, save, and stop; a second one ends at once."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
-    def __init__(self, run: Run) -> None:
-        self._run, self._before = run, {s: signal.getsignal(s) for s in (signal.SIGTERM, signal.SIGINT)}
+    def ask(number: int, _: Any) -> None:
+        run.stop = True
+        signal.signal(number, before[signal.Signals(number)])
 
-    def __enter__(self) -> None:
-        for number in self._before:
-            signal.signal(number, self._ask)
-
-    def _ask(self, number: int, frame: Any) -> None:
-        self._run.stop = True
-        signal.signal(number, self._before[signal.Signals(number)])
-        del frame
-
-    def __exit__(self, *error: object) -> None:
-        for number, handler in self._before.items():
+    try:
+        for number in before:
+            signal.signal(number, ask)
+        yield
+    finally:
+        for number, handler in before.items():
             signal.signal(number, handler)

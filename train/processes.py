@@ -13,6 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from torch import Tensor
     from torch.nn import Module
 
 
@@ -73,3 +74,8 @@ class Processes:
         """End the process group."""
         if self.world > 1 and dist.is_initialized():
             dist.destroy_process_group()
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """A tensor of which each process has a shard, in one piece."""
+    return tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor

@@ -1,8 +1,11 @@
-"""What a run is: a model, its data and its optimizer, checked against each other, and at which step they are."""
+"""What a run is (a model, its data and its optimizer, checked against each other), where it is, and how it is kept."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import os
+import shutil
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -10,22 +13,25 @@ import torch
 from torch.distributed.checkpoint import state_dict as dcp
 
 from registry.errors import RecordError, UsageError
+from registry.publish import write_json
 from registry.shards import Shards
 from train import lora
-from train.checkpoint import MOMENTS, checkpoints, read_state, read_tensors
+from train.checkpoint import MOMENTS, STATE, Saver, checkpoints, read_state, read_tensors
 from train.examples import ExampleStream, read_examples
 from train.model import check_leakage, load_model
-from train.processes import Processes
+from train.processes import Processes, whole
 from train.schedule import schedule
 from train.stream import Source, Stream
 from train.tokens import Tokens, tokenizer_of
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from torch.nn import Module
 
     from train.config import Train
 
 _EVERYWHERE = dcp.StateDictOptions(full_state_dict=True)
+_TO_FIRST = dcp.StateDictOptions(full_state_dict=True, cpu_offload=True)  # to the first process
 
 
 @dataclass(slots=True)
@@ -171,3 +177,52 @@ def _resume(run: Run, checkpoint: Path) -> None:
     dcp.set_optimizer_state_dict(
         run.plain, run.optimizer, {"state": moments, "param_groups": current["param_groups"]}, options=_EVERYWHERE
     )
+
+
+def save(run: Run, saver: Saver) -> None:
+    """Copy everything and let it be written. Collective under FSDP."""
+    weights = _weights(run)
+    found: dict[str, Any] = dcp.get_optimizer_state_dict(run.plain, run.optimizer, options=_TO_FIRST)
+    moments = {
+        f"{name}/{kind}": torch.as_tensor(value).detach().clone().contiguous()
+        for name, kinds in found.get("state", {}).items()
+        for kind, value in kinds.items()
+    }
+    if run.processes.first:
+        saver.save(partial(_write_model, run, weights), moments, asdict(run.state))
+
+
+def _weights(run: Run) -> dict[str, Tensor]:
+    if run.config.lora:
+        return {n: whole(t.detach()).cpu().clone() for n, t in lora.adapter_tensors(run.plain).items()}
+    state: dict[str, Any] = dcp.get_model_state_dict(run.plain, options=_TO_FIRST)
+    names = [{n for n, _ in run.plain.named_parameters(remove_duplicate=once)} for once in (False, True)]
+    tied = names[0] - names[1]  # saved once, as Hugging Face does; otherwise the base has other tensors
+    return {name: tensor.clone() for name, tensor in state.items() if name not in tied}
+
+
+def _write_model(run: Run, weights: dict[str, Tensor], folder: Path) -> None:
+    if run.config.lora:
+        lora.save_adapter(folder, weights, run.config.lora, run.targets, run.config.model)
+    else:
+        run.plain.save_pretrained(folder, state_dict=weights)  # type: ignore[operator]
+        run.tokens.copy(folder)
+
+
+def finish(run: Run) -> None:
+    """The last checkpoint without what only a run needs, as `model` or `adapter`; links, as both are of one disk."""
+    final = run.out / ("adapter" if run.config.lora else "model")
+    made = final.with_name(f".{final.name}.tmp")
+    for old in (made, final):
+        shutil.rmtree(old, ignore_errors=True)
+    left = shutil.ignore_patterns(MOMENTS, STATE)
+    shutil.copytree(checkpoints(run.out)[-1], made, ignore=left, copy_function=_linked)
+    write_json(made / "train.json", {"train": run.config.model_dump(exclude={"out"}), **asdict(run.state)})
+    made.rename(final)
+
+
+def _linked(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without links
+        shutil.copyfile(source, target)
