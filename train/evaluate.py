@@ -16,6 +16,7 @@ from train.answers import Score, adjusted_f1, answer, bootstrap_error, generate,
 from train.bits import bits_per_byte, documents
 from train.harness import POLARITIES, is_numeric, read_task
 from train.model import load_model
+from train.processes import Processes
 from train.tokens import Tokens, tokenizer_of
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def evaluate(config: Evaluate, folder: Path, out: Path) -> dict[str, Any]:
     for judged in config.models:
         place = folder / judged.model
         tokens = tokenizer_of(place, [folder / build for build in config.shards.values()])
-        model = load_model(place)
+        model = load_model(place).to(Processes.join().device)
         results[judged.name], items[judged.name] = _measure(config, folder, model, tokens)
         if config.lm_eval:
             from train.lm_eval_tasks import measure
