@@ -27,16 +27,18 @@ def peak_flops(device: torch.device) -> float | None:
 
 
 def flops_per_token(model: Module, length: int) -> float:
-    """Of a forward and a backward pass: 6 per weight of a matrix product, and attention over half a sequence.
+    """Of a forward and a backward pass: 6 per trained weight of a matrix product, 4 per frozen one, and attention.
 
-    The convention of PaLM, 2204.02311: recomputed activations do not count, and neither does what documents shorter
-    than the sequence save in attention.
+    As in PaLM, 2204.02311, recomputed activations do not count, and neither does what documents shorter than the
+    sequence save; but of attention only the causal half counts, 6 per layer, value of its heads and token before.
     """
     config: Any = model.config
-    inner = sum(p.numel() for p in model.parameters() if p.ndim >= 2)
-    if not config.tie_word_embeddings:
-        inner -= config.vocab_size * config.hidden_size
-    return float(6 * inner + 6 * config.num_hidden_layers * config.hidden_size * length)
+    looked_up = None if config.tie_word_embeddings else model.get_input_embeddings().weight  # type: ignore[operator]
+    matrices = (p for p in model.parameters() if p.ndim >= 2 and p is not looked_up)
+    heads = config.num_attention_heads
+    width = heads * (getattr(config, "head_dim", None) or config.hidden_size // heads)
+    products = sum((6 if p.requires_grad else 4) * p.numel() for p in matrices)
+    return float(products + 6 * config.num_hidden_layers * width * length)
 
 
 class Journal:

@@ -174,6 +174,8 @@ def test_flops_follow_the_counting_of_palm_and_mfu_is_told_where_the_peak_is_kno
     matrices = 300 * 32 + 2 * (32 * 32 + 2 * 32 * 16 + 32 * 32 + 3 * 32 * 64)  # embeddings; q, k, v, o; mlp
     flops = flops_per_token(made, 64)
     assert flops == 6 * matrices + 6 * 2 * 32 * 64
+    made.requires_grad_(requires_grad=False)  # as under LoRA: no gradients of weights
+    assert flops_per_token(made, 64) == 4 * matrices + 6 * 2 * 32 * 64
     with Journal(workplace / "run", step=0, steps=10, flops=flops, peak=flops * 1e9, tensorboard=False) as journal:
         journal.progress(1, 2.0, 1_000_000)
         journal._mark = (journal._mark[0] - 1.0, 1, 1_000_000)

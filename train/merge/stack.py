@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from train.merge.tensors import Float32, Tensor
 
-# What was freed once, glibc keeps from then on up to this size; else the arrays of a chunk may be mapped anew each time.
+# What was freed once, glibc keeps from then on up to this size; else arrays of a chunk may be mapped anew each time.
 np.empty(31 << 20, dtype=np.uint8)
 
 
