@@ -113,7 +113,7 @@ def _explain(error: Any, model: type[BaseModel]) -> str:
         case "missing":
             return f"{key!r} is missing"
         case "value_error":
-            return f"{key}: {error['ctx']['error']}"
+            return f"{key}: {error['ctx']['error']}".removeprefix(": ")
         case "string_type" if isinstance(error["input"], bool):
             return f"{key}: YAML reads a bare yes, no, on or off as true or false; put it in quotes"
         case _:

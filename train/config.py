@@ -146,3 +146,10 @@ class Evaluate(Section):
     lm_eval: LmEval | None = Field(None, description="Tasks of lm-evaluation-harness beside them.")
     prompts: list[str] = Field([], description="Generated from by every model, side by side.")
     generate: int = Field(64, ge=1, description="Tokens to generate at most.")
+
+    @model_validator(mode="after")
+    def _own_names(self) -> Evaluate:
+        for what, names in (("models", [m.name for m in self.models]), ("tasks", [t.name for t in self.tasks])):
+            if twice := [name for name in names if names.count(name) > 1]:
+                raise ValueError(f"two of the {what} are called {twice[0]}")
+        return self

@@ -230,3 +230,5 @@ def test_the_command_merges_without_torch_and_tells_digests(models):
     wrong = corpus("merge", models / "m.yaml", "--set", "methd=ties", cwd=models)
     assert wrong.returncode == 2
     assert "unknown key 'methd'; did you mean method?" in wrong.stderr
+    both = corpus("merge", models / "m.yaml", "--set", "adapters=[{adapter: a}]", cwd=models)
+    assert "m.yaml: give either models or adapters" in both.stderr
