@@ -56,21 +56,15 @@ class Tensor:
 
     def read(self, start: int, out: Float32) -> None:
         """Fill `out` [n] with the values from number `start` on."""
-        if self.dtype == "F32":
-            self._into(start, out)
-            return
-        raw = np.empty(out.size, dtype=FLOATS[self.dtype])
-        self._into(start, raw)
+        raw = out if self.dtype == "F32" else np.empty(out.size, dtype=FLOATS[self.dtype])
+        if os.preadv(self.file, [raw], self.offset + start * raw.itemsize) != raw.nbytes:
+            raise RecordError("a checkpoint was cut off while it was read")
         if self.dtype == "BF16":
             bits = out.view(np.uint32)
             bits[:] = raw
             np.left_shift(bits, 16, out=bits)
-        else:
+        elif raw is not out:
             out[:] = raw
-
-    def _into(self, start: int, out: NDArray[Any]) -> None:
-        if os.preadv(self.file, [out.data.cast("B")], self.offset + start * out.itemsize) != out.nbytes:
-            raise RecordError("a checkpoint was cut off while it was read")
 
     def array(self) -> Float32:
         """All of it."""
