@@ -57,7 +57,7 @@ class Tensor:
     def read(self, start: int, out: Float32) -> None:
         """Fill `out` [n] with the values from number `start` on."""
         raw = out if self.dtype == "F32" else np.empty(out.size, dtype=FLOATS[self.dtype])
-        if os.preadv(self.file, [raw], self.offset + start * raw.itemsize) != raw.nbytes:
+        if os.preadv(self.file, [raw.data], self.offset + start * raw.itemsize) != raw.nbytes:
             raise RecordError("a checkpoint was cut off while it was read")
         if self.dtype == "BF16":
             bits = out.view(np.uint32)
