@@ -145,7 +145,7 @@ def test_thresholds_are_exact_whatever_the_values(tmp_path, values):
     zero = write_model(tmp_path / "zero", {"w": np.zeros(n)}, "F32", shapes)
     model = write_model(tmp_path / "model", {"w": d}, "F32", shapes)
     a, b = Checkpoint(zero), Checkpoint(model)
-    stack = Stack("w", a.tensors["w"], [b.tensors["w"]], [1.0])
+    stack = Stack("w", a.tensors["w"], [b.tensors["w"]], [1.0], np.empty((1, n), np.float32))
     ranks = [1, 2, n // 100, n // 2, n - 1, n]
     assert [stack.thresholds(rank).item() for rank in ranks] == [np.sort(np.abs(d))[n - rank] for rank in ranks]
 

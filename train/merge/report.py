@@ -39,7 +39,8 @@ def grams(config: Merge, folder: Path) -> dict[str, NDArray[np.float64]]:
         assert base is not None
         for name in sorted(names(base)):
             if base.tensors[name].dtype in FLOATS:
-                gram = Stack(name, base.tensors[name], [m.tensors[name] for m in models], []).gram(deltas=True)
+                tensors = [model.tensors[name] for model in models]
+                gram = Stack(name, base.tensors[name], tensors, [], np.empty((0, 0), np.float32)).gram(deltas=True)
                 for block in ("all", _block(name)):
                     found[block] = found.get(block, 0) + gram
     return found

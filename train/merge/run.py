@@ -15,6 +15,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from registry.errors import StageError, UsageError
 from registry.publish import write_json
 from train.merge import lora
@@ -69,12 +71,14 @@ def _merge_models(config: Merge, folder: Path, out: Path) -> dict[str, Any]:
     function, weights = method.get(config.method), [part.weight for part in config.models]
     with opened(config, folder) as (base, models), ThreadPoolExecutor(1) as beside:
         reference = base or models[0]
+        largest = max(tensor.count for tensor in reference.tensors.values())
+        room = np.empty((len(models), largest), dtype=np.float32)
         named = dict(zip([part.model for part in config.models], models, strict=True))
         named |= {str(config.base): base} if base else {}
 
         def merged(name: str) -> Iterator[Float32]:
             before = base.tensors[name] if base else None
-            return function(Stack(name, before, [model.tensors[name] for model in models], weights), **options)
+            return function(Stack(name, before, [model.tensors[name] for model in models], weights, room), **options)
 
         # hashing and arithmetic share the time where there are two cores
         told = beside.submit(lambda: {name: digests(c.folder, c.files) for name, c in named.items()})
