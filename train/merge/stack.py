@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
     from train.merge.tensors import Float32, Tensor
 
-# What was freed once, glibc keeps from then on up to this size; else arrays of a chunk may be mapped anew each time.
-np.empty(31 << 20, dtype=np.uint8)
-
 
 class Stack:
     """A tensor of the base and of each model.
