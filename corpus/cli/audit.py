@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 @click.command("audit")
 @click.argument("build")
 @click.option("--gate", "gates", type=click.Path(path_type=Path), help="Thresholds that the numbers have to keep to.")
-@click.option("--lang", "language", type=click.Choice(["en", "ja"]), help="Language of the page.  [default: the one it has, or en]")
+@click.option(
+    "--lang",
+    "language",
+    type=click.Choice(["en", "ja"]),
+    help="Language of the page.  [default: the one it has, or en]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
 @click.option("--fresh", is_flag=True, help="Check every file of the build and write the report anew.")
 def command(build: str, gates: Path | None, language: Language | None, as_json: bool, fresh: bool) -> int:
