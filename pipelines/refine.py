@@ -9,7 +9,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
 
 from pipelines.dedup.paragraphs import marked
 from pipelines.dedup.wrapped import unwrapped
@@ -23,6 +26,8 @@ from registry.ledger import Cut, Verdict
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from pipelines.blocks.filters import Block
     from pipelines.decontaminate import Decontaminator, Overlap
@@ -146,4 +151,11 @@ class Refiner:
 
 
 def _content(text: str) -> bytes:
-    return hashlib.blake2b("".join(text.split()).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    units = np.frombuffer(text.encode("utf-16-le", "surrogatepass"), np.uint16)
+    return hashlib.blake2b(units[~_blank()[units]].tobytes(), digest_size=16).digest()
+
+
+@cache
+def _blank() -> NDArray[np.bool_]:
+    """Which of UTF-16's units are white space; every such character is one unit."""
+    return np.array([chr(code).isspace() for code in range(0x10000)])
