@@ -31,7 +31,7 @@ _number = types.UniTuple(types.int64, 2)  # type: ignore[no-untyped-call]
 
 @kernel(_seen, vector(types.uint32), vector(types.boolean))
 def see(codes: Any, blind: Any) -> Any:
-    """The code points that MeCab may see, the first one of each line, the length of the longest, and whether any is new.
+    """The code points that MeCab may see; the first one of each line; the length of the longest; whether any is new.
 
     What `blind` says becomes a space, and so does U+FEFF; lone surrogates become U+FFFD.
     """

@@ -35,7 +35,7 @@ _GROUPS = {
 
 
 class Suspicion(IntFlag):
-    """What a line has. A number: digits, with spaces, dashes, brackets and dots between them, three in a row at most."""
+    """What a line has. A number: digits with spaces, dashes, brackets and dots between them, three in a row at most."""
 
     LONG = 1  # a number of 12 digits or more
     DIAL = 2  # 6 digits or more from a group on that begins with 01 to 09, or stands after a +
@@ -76,7 +76,7 @@ _found = types.Tuple([vector(types.uint32, writable=True), vector(types.int64, d
 
 
 @kernel(_found, vector(types.uint32), vector(types.uint16), vector(types.uint8), types.boolean)
-def _suspects(codes: Any, folds: Any, classes: Any, everything: Any) -> Any:  # noqa: C901 - one pass, one state
+def _suspects(codes: Any, folds: Any, classes: Any, everything: Any) -> Any:  # noqa: C901, PLR0912 - one pass, one state
     folded, lines = codes.copy(), np.empty((codes.size // 2 + 1, 4), np.int64)
     count = start = head = flags = colons = 0
     digits = dots = gap = group = 0  # of the number at hand

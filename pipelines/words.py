@@ -141,7 +141,7 @@ class Analyzer:
         return Words(text, *self._read(digits, codes, firsts, self._classes))
 
     def _parse(self, piece: str) -> str:
-        """``bytes-with-blanks-before bytes ±context cost`` of each word of `piece`, as digits; it is remembered if it is short."""
+        """What MeCab writes of each word of `piece` (see `read_offsets`); remembered if the piece is short."""
         found: str = self._tagger.parse(piece)
         if len(piece) <= LONGEST_CACHED:
             self._room -= len(piece)

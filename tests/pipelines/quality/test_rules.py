@@ -89,7 +89,8 @@ def test_no_text_breaks_a_rule(text: str):
         ("navigation", "ホーム | 会社概要 | 金融\n- [ログイン]\n" + SENTENCE, 2 / 3),
         ("advertising", "送料無料" + "あ" * 96, 10),
         ("unwanted", "無修正" + "あ" * 97, 10),
-        ("mean_word", "金融庁", 1.5),
+        ("mean_word", "金融庁" * 5, 1.5),
+        ("mean_word", "金・銀", (2 + 8 * 1.6) / 10),
     ],
 )
 def test_a_value_told_by_hand(name: str, text: str, value: float, measure):
