@@ -3,7 +3,8 @@
 In: normalised text. Out: the text with 〈電話番号〉 and the like in the place of values, the spans that were cut from
 it, and how many of each type there were. The value itself goes nowhere else. With a salt, each span has a digest of its
 value, so that an auditor who holds the salt can tell where one number stands, and nobody else can: without a secret, a
-hash of ten digits is undone by trying them all, so there is none then.
+hash of ten digits is undone by trying them all, so there is none then. A salt drawn for each build would make builds of
+the same inputs differ, so a recipe names it or goes without.
 
 Digits alone prove nothing: 1 in 11 numbers of 12 digits has the check digit of an individual number, 1 in 10 that of a
 card. So a number counts where a label says what it is, or where it stands free in prose: between kana, spaces and
@@ -295,11 +296,14 @@ def _is_credit_card(value: str) -> bool:
 
 
 def _is_phone(value: str) -> bool:
-    """The number of digits of a Japanese number: 10, and 11 for mobile, IP and 0800 numbers; +81 stands for the 0."""
+    """The number of digits of a Japanese number: 10, and 11 for mobile, IP and 0800 numbers; +81 stands for the 0.
+
+    The ten digits in order are no number; textbooks print them.
+    """
     digits = "".join(map(str, _digits(value)))
     if value.startswith("+81"):
         digits = "0" + digits[2:].lstrip("0")
-    return len(digits) == (11 if re.match(r"0[5-9]0|0800", digits) else 10)
+    return len(digits) == (11 if re.match(r"0[5-9]0|0800", digits) else 10) and digits != "0123456789"
 
 
 def _is_ip_address(value: str) -> bool:

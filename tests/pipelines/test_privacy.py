@@ -92,6 +92,7 @@ def test_personal_data_becomes_a_typed_placeholder(text: str, expected: str):
         "代表取締役社長 山田 太郎",
         "担当：企画部 未定",
         "@property と user@ と @example",
+        "before: 0123456789",
         "第90-1234号、ISBN 978-4-06-123456-8",
     ],
 )
