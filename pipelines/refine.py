@@ -98,9 +98,8 @@ class Refiner:
         profile = self._profile(document)
         text = normalize(document.text, **self._normalize)
         masked = mask(text, mode=self._privacy, officers=self._officers, salt=self._salt)
-        changed = dataclasses.replace(document, text=masked.text, metadata=dict(document.metadata))
-        refused = self._refused(changed)
-        text, overlaps = self._decontaminated(changed.text)
+        refused, text = self._passed(document, masked.text)
+        text, overlaps = self._decontaminated(text)
         if overlaps and self._remove == "documents":
             worst = max(overlaps, key=lambda overlap: overlap.share)
             refused = refused or Verdict("decontaminate", worst.item, worst.share, worst.needed)
@@ -141,13 +140,14 @@ class Refiner:
             raise UnknownNameError(f"there is no profile for texts of kind {kind!r}; {nearest(kind, self._profiles)}")
         return self._profiles[kind]
 
-    def _refused(self, document: Document) -> Verdict | None:
-        """The first verdict of a block; a block may change the document's text on the way."""
-        for block in self._blocks:
-            verdict = block.apply(document)
-            if verdict is not None:
-                return verdict
-        return None
+    def _passed(self, document: Document, text: str) -> tuple[Verdict | None, str]:
+        """The first verdict of a block on `document` with another text; and the text, which blocks may change."""
+        if not self._blocks:
+            return None, text
+        changed = dataclasses.replace(document, text=text, metadata=dict(document.metadata))
+        verdicts = (block.apply(changed) for block in self._blocks)
+        refused = next((verdict for verdict in verdicts if verdict is not None), None)
+        return refused, changed.text
 
 
 def _content(text: str) -> bytes:

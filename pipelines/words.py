@@ -33,8 +33,8 @@ CACHE_CHARACTERS = 1 << 20  # about 60 MB of a worker's memory when full
 _BLIND = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\xa0\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000]")
 _LONG = re.compile(rf"[^\n]{{0,{LONGEST_PIECE - 1}}}。|[^\n]{{1,{LONGEST_PIECE}}}")
 _FORMAT = (
-    r"-O '' -E '\n' -F '%pL\s%pl\s%phl\s%pn\s' "
-    r"-U '%pL\s%pl\s-%phl\s%pn\s'"  # "-" marks what the dictionary does not know
+    r"-O '' -E '\n' -F '%phl\s%pS%pl\s%pn\s' "  # %pS: the blanks before the word, as they are
+    r"-U '-%phl\s%pS%pl\s%pn\s'"  # "-" marks what the dictionary does not know
 )
 
 

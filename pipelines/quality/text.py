@@ -17,8 +17,6 @@ from pipelines.quality.phrases import found
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Sequence
-    from types import ModuleType
 
     from numpy.typing import NDArray
 
@@ -53,12 +51,50 @@ class SentenceCounts(NamedTuple):
 
 
 class Text:
-    """One document, read. All properties are computed when first asked for, and kept."""
+    """One document, read.
+
+    What most rules need is counted at once, what few need when it is first asked for.
+
+    Attributes:
+        text: the cleaned text.
+        tokens: its words.
+        codes: (characters,) its code points.
+        script: (characters,) the `Script` of each.
+        scripts: how many characters there are of each `Script`; then the longest run of one letter, rare kanji,
+            unreadable characters, and traces of a wrong encoding.
+        characters: how many characters there are that are not white space.
+        line_table: (lines, 3) first character, end and form (quality.scan.PROSE, ...) of each line that is not blank.
+        prose_table: (lines of prose, 3) likewise.
+        prose_size: characters of the lines of prose.
+        sentence_table: (sentences, 3) first character and end of each, and whether it ends as sentences do.
+        sentence_counts: how many sentences are what, and how long.
+        marks: (words,) 1 of a word that begins with kana or kanji, plus 2 of one that stands in prose.
+        counted: how many words are what.
+    """
 
     def __init__(self, text: str, tokens: Words) -> None:
+        from pipelines.quality import scan  # its machine code takes half a second to load
+
+        traits = alphabet.traits()
         self.text = text
         self.tokens = tokens
-        self.codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)  # (characters,)
+        self.codes = codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+        self.script: NDArray[np.uint8]
+        self.script, counts = scan.count_characters(codes, alphabet.scripts(), traits)
+        self.scripts: list[int] = counts.tolist()
+        self.characters: int = len(text) - self.scripts[Script.BLANK]
+        self.line_table: NDArray[np.int32]
+        self.prose_table: NDArray[np.int32]
+        self.prose_size: int
+        self.line_table, self.prose_table, self.prose_size = scan.find_lines(codes, self.script, traits)
+        self.sentence_table: NDArray[np.int32]
+        self.sentence_table, counts = scan.find_sentences(codes, self.script, traits, self.prose_table)
+        self.sentence_counts = SentenceCounts(*counts.tolist())
+        self.marks: NDArray[np.uint8]
+        self.marks, counts = scan.count_words(
+            self.script, tokens.start, tokens.end, tokens.pos, tokens.unknown, tokens.cost, self.prose_table
+        )
+        self.counted = WordCounts(*counts.tolist())
 
     @cached_property
     def lines(self) -> list[str]:
@@ -85,63 +121,12 @@ class Text:
         """How many words in Japanese script the dictionary does not know; numbers and Latin are in no dictionary."""
         return self.counted.unknown
 
-    @property
-    def script(self) -> NDArray[np.uint8]:
-        """(characters,) the `Script` of each."""
-        return self._characters[0]
-
-    @property
-    def scripts(self) -> Sequence[int]:
-        """How many characters there are of each `Script`.
-
-        Then the longest run of one letter, rare kanji, unreadable characters, and traces of a wrong encoding.
-        """
-        return self._characters[1]
-
-    @property
-    def characters(self) -> int:
-        """How many characters there are that are not white space."""
-        return len(self.text) - self.scripts[Script.BLANK]
-
-    @property
-    def line_table(self) -> NDArray[np.int32]:
-        """(lines, 3) first character, end and form (quality.scan.PROSE, ...) of each line that is not blank."""
-        return self._lines[0]
-
-    @property
-    def prose_table(self) -> NDArray[np.int32]:
-        """(lines of prose, 3) likewise."""
-        return self._lines[1]
-
-    @property
-    def prose_size(self) -> int:
-        """Characters of the lines of prose."""
-        return self._lines[2]
-
-    @property
-    def sentence_table(self) -> NDArray[np.int32]:
-        """(sentences, 3) first character and end of each, and whether it ends as sentences do."""
-        return self._sentences[0]
-
-    @property
-    def sentence_counts(self) -> SentenceCounts:
-        """How many sentences are what, and how long."""
-        return self._sentences[1]
-
-    @property
-    def counted(self) -> WordCounts:
-        """How many words are what."""
-        return self._words[1]
-
-    @property
-    def marks(self) -> NDArray[np.uint8]:
-        """(words,) 1 of a word that begins with kana or kanji, plus 2 of one that stands in prose."""
-        return self._words[0]
-
     @cached_property
     def word_hashes(self) -> NDArray[np.uint64]:
         """(prose words,) a hash of each word: equal words have equal ones."""
-        hashes: NDArray[np.uint64] = _scan().hash_prose(self.codes, self.tokens.start, self.tokens.end, self.marks)
+        from pipelines.quality.scan import hash_prose
+
+        hashes: NDArray[np.uint64] = hash_prose(self.codes, self.tokens.start, self.tokens.end, self.marks)
         return hashes
 
     @cached_property
@@ -172,35 +157,3 @@ class Text:
         """The strings at the first two columns of `table`."""
         text = self.text
         return [text[start:end] for start, end in table[:, :2].tolist()]
-
-    @cached_property
-    def _characters(self) -> tuple[NDArray[np.uint8], list[int]]:
-        script, counts = _scan().count_characters(self.codes, alphabet.scripts(), alphabet.traits())
-        return script, counts.tolist()
-
-    @cached_property
-    def _lines(self) -> tuple[NDArray[np.int32], NDArray[np.int32], int]:
-        found: tuple[NDArray[np.int32], NDArray[np.int32], int] = _scan().find_lines(
-            self.codes, self.script, alphabet.traits()
-        )
-        return found
-
-    @cached_property
-    def _sentences(self) -> tuple[NDArray[np.int32], SentenceCounts]:
-        table, counts = _scan().find_sentences(self.codes, self.script, alphabet.traits(), self.prose_table)
-        return table, SentenceCounts(*counts.tolist())
-
-    @cached_property
-    def _words(self) -> tuple[NDArray[np.uint8], WordCounts]:
-        found = self.tokens
-        marks, counts = _scan().count_words(
-            self.script, found.start, found.end, found.pos, found.unknown, found.cost, self.prose_table
-        )
-        return marks, WordCounts(*counts.tolist())
-
-
-def _scan() -> ModuleType:
-    """The kernels, which take half a second to load: whoever only reads profiles does without."""
-    from pipelines.quality import scan
-
-    return scan
