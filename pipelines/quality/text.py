@@ -116,6 +116,12 @@ class Text:
         """The MeCab words."""
         return self.tokens.surfaces()
 
+    def share(self, terms: frozenset[str]) -> float:
+        """Share of the MeCab words that are among `terms`."""
+        from pipelines.quality.terms import count_terms
+
+        return count_terms(self.codes, self.tokens, terms) / max(len(self.tokens), 1)
+
     @property
     def unknown(self) -> int:
         """How many words in Japanese script the dictionary does not know; numbers and Latin are in no dictionary."""

@@ -139,6 +139,17 @@ def test_repeated_n_grams_are_counted_as_a_set_counts_them(measure):
     assert measure("repeated_characters", text, n=5) == pytest.approx(1 - len(set(grams)) / len(grams))
 
 
+@given(
+    st.lists(st.sampled_from(["配当", "は", "株主", "に", "支払う", "。", "\n"]), max_size=20),
+    st.sets(st.text(max_size=3), max_size=9),
+)
+@settings(deadline=None)
+def test_the_share_of_terms_is_that_of_the_strings(analyzer: Analyzer, parts: list[str], others: set[str]):
+    text = "".join(parts)
+    doc, terms = Text(text, analyzer.analyze(text)), frozenset({"株主", "配当", "株"} | others)
+    assert doc.share(terms) == sum(word in terms for word in doc.words) / max(len(doc.words), 1)
+
+
 def test_word_hashes_are_equal_where_the_words_are(analyzer: Analyzer):
     text = SENTENCE * 3 + "\n別の文である。"
     doc = Text(text, analyzer.analyze(text))
