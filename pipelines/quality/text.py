@@ -16,7 +16,6 @@ from pipelines.quality.alphabet import Script
 from pipelines.quality.phrases import found
 
 if TYPE_CHECKING:
-    from collections import Counter
 
     from numpy.typing import NDArray
 
@@ -53,7 +52,7 @@ class SentenceCounts(NamedTuple):
 class Text:
     """One document, read.
 
-    What most rules need is counted at once, what few need when it is first asked for.
+    What rules need is counted at once; strings are made when they are first asked for.
 
     Attributes:
         text: the cleaned text.
@@ -70,10 +69,14 @@ class Text:
         sentence_counts: how many sentences are what, and how long.
         marks: (words,) 1 of a word that begins with kana or kanji, plus 2 of one that stands in prose.
         counted: how many words are what.
+        word_hashes: (prose words,) a hash of each word: equal words have equal ones.
+        grams: by n up to 10, for the word n-grams of prose: the share that occurred before; the commonest's count.
+        pairs: how many pairs of characters there are, how many are strange, and both of pairs of kana.
+        phrases: by list of words/, how often each of its phrases occurs.
     """
 
     def __init__(self, text: str, tokens: Words) -> None:
-        from pipelines.quality import scan  # its machine code takes half a second to load
+        from pipelines.quality import grams, pairs, scan  # their machine code takes half a second to load
 
         traits = alphabet.traits()
         self.text = text
@@ -95,6 +98,12 @@ class Text:
             self.script, tokens.start, tokens.end, tokens.pos, tokens.unknown, tokens.cost, self.prose_table
         )
         self.counted = WordCounts(*counts.tolist())
+        self.word_hashes: NDArray[np.uint64] = scan.hash_prose(codes, tokens.start, tokens.end, self.marks)
+        self.grams: list[list[float]] = grams.repetition(self.word_hashes, LONGEST_GRAM).tolist()
+        self.pairs: list[int] = pairs.count_pairs(
+            codes, self.script, *pairs.tables(), tokens.start, tokens.end, tokens.unknown
+        ).tolist()
+        self.phrases = found(self)
 
     @cached_property
     def lines(self) -> list[str]:
@@ -126,38 +135,6 @@ class Text:
     def unknown(self) -> int:
         """How many words in Japanese script the dictionary does not know; numbers and Latin are in no dictionary."""
         return self.counted.unknown
-
-    @cached_property
-    def word_hashes(self) -> NDArray[np.uint64]:
-        """(prose words,) a hash of each word: equal words have equal ones."""
-        from pipelines.quality.scan import hash_prose
-
-        hashes: NDArray[np.uint64] = hash_prose(self.codes, self.tokens.start, self.tokens.end, self.marks)
-        return hashes
-
-    @cached_property
-    def grams(self) -> list[list[float]]:
-        """By n up to 10, for the word n-grams of prose: the share that occurred before; the commonest's count."""
-        from pipelines.quality.grams import repetition
-
-        table: list[list[float]] = repetition(self.word_hashes, LONGEST_GRAM).tolist()
-        return table
-
-    @cached_property
-    def phrases(self) -> dict[str, Counter[str]]:
-        """By list of words/, how often each of its phrases occurs."""
-        return found(self)
-
-    @cached_property
-    def pairs(self) -> list[int]:
-        """How many pairs of characters there are, how many are strange, and both of pairs of kana."""
-        from pipelines.quality.pairs import count_pairs, tables
-
-        found = self.tokens
-        counts: list[int] = count_pairs(
-            self.codes, self.script, *tables(), found.start, found.end, found.unknown
-        ).tolist()
-        return counts
 
     def strings(self, table: NDArray[np.int32]) -> list[str]:
         """The strings at the first two columns of `table`."""
