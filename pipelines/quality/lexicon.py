@@ -11,7 +11,7 @@ from pipelines.quality.text import Text
 from registry.names import rule
 
 FEW = 50  # words or kanji
-_FEW_CHARACTERS, _FEW_WORDS, _USUAL_WORD = 20, 10, 1.6
+_FEW_CHARACTERS = 20
 
 
 @rule
@@ -28,12 +28,8 @@ def lone_kanji(doc: Text) -> float:
 
 @rule
 def mean_word(doc: Text) -> float:
-    """Mean length in characters of the words in Japanese script; of 10 words at least, those missing of usual length.
-
-    金・銀 has two words of one character, and says nothing about its characters' order.
-    """
-    missing = max(_FEW_WORDS - doc.counted.japanese, 0)
-    return (doc.counted.japanese_characters + missing * _USUAL_WORD) / (doc.counted.japanese + missing)
+    """Mean length in characters of the words in Japanese script."""
+    return doc.counted.japanese_characters / max(doc.counted.japanese, 1)
 
 
 @rule

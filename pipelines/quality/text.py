@@ -16,7 +16,6 @@ from pipelines.quality.alphabet import Script
 from pipelines.quality.phrases import found
 
 if TYPE_CHECKING:
-
     from numpy.typing import NDArray
 
     from pipelines.words import Words
