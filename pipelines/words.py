@@ -1,7 +1,7 @@
 """Text -> its words: one MeCab pass, whose arrays rules, near-duplicates, vocabulary and statistics share.
 
 In: any text. Out: `Words`, five arrays of n words: first and last character, class, whether the dictionary knew it,
-cost. MeCab itself writes byte positions, context ids and costs as digits, and machine code reads a whole document's
+cost. MeCab itself writes lengths, context ids and costs as digits, and machine code reads a whole document's
 digits at once, so no Python object is made per word: 90 % of the time is MeCab's, where fugashi's node objects alone
 cost a fourth more than all of it, and their features five times as much.
 
