@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--quick", action="store_true", help="a part of the documents; under a minute")
     given = parser.parse_args()
-    texts = wanted(given.data, one_in=8 if given.quick else 2)
+    texts = wanted(given.data, one_in=8 if given.quick else 4)
     analyzer = Analyzer()
     own = {kind: load_profile(kind) for kind in KINDS}
     peers = {name: load_profile(name, [FOLDER]) for name in PEERS}

@@ -41,12 +41,11 @@ _STACKED = re.compile(r"([\u0300-\u036f\u3099\u309a]{30})[\u0300-\u036f\u3099\u3
 _VOICED = re.compile(r"[\u3041-\u30ff][\u3099\u309a\u309b\u309c]")
 _ACCENTED = re.compile(r"[A-Za-z\u00c0-\u024f][\u0300-\u036f]+")
 _TRAILING = re.compile(r"(?<![ \t\u3000])[ \t\u3000]+$", re.MULTILINE)  # anchored on the left too: linear on long gaps
-_ENDS = re.compile(r"[ \t\u3000](?:\n|\Z)")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _CJK_SPACE = re.compile(rf"(?<=[{_CJK}])(?:(?<![{_NUMERALS}]) +(?=[{_CJK}])| +(?=[{_CJK}])(?![{_NUMERALS}]))")
 _LATIN_SPACE = re.compile(rf"(?<=[{_CJK}]) +(?=[A-Za-z0-9])|(?<=[A-Za-z0-9%]) +(?=[{_CJK}])")
 _MARKER = re.compile(r"[ \t]*(?:(?:[-*+>]|#{1,6}|\d{1,3}[.)])[ \t]+)*")
-_FENCE = re.compile(r"[ \t]*(?:```|~~~)")
+_FENCES = ("```", "~~~")
 _WRAPPED = re.compile(rf"[{_CJK}A-Za-z0-9]$(?<![。」』）])")
 _GOES_ON = re.compile(r"[\u3001\u3002\u3041-\u3096\u30a1-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
 _PROTECTED = r"0-9０-９A-Za-zＡ-Ｚａ-ｚ"
@@ -64,6 +63,7 @@ class Need:
     MARK = 16  # accents and voiced marks
     CJK = 32  # a character beside which a space is closed; by itself no need
     GAP = 64  # spaces between two of these, outside of tables
+    ENDS = 128  # spaces before a line end; by itself no need
 
 
 def normalize(
@@ -94,9 +94,9 @@ def normalize(
     text = _characters(_visible(text, needs), needs, expand=expand, half=half)
     if kutoten == "majority":
         text = _kutoten(text)
-    if _ENDS.search(text):
+    if needs & ~(Need.CJK | Need.GAP) or text.endswith((" ", "\t", "\u3000")):
         text = _TRAILING.sub("", text)
-    if join_lines or latin_spaces == "close" or (spaces == "close" and needs & ~Need.CJK):
+    if join_lines or latin_spaces == "close" or (spaces == "close" and needs & ~(Need.CJK | Need.ENDS)):
         text = _lines(text, spaces == "close", latin_spaces == "close", join_lines)
     if "\n\n\n" in text:
         text = _BLANK_LINES.sub("\n\n", text)
@@ -176,7 +176,7 @@ def _lines(text: str, close: bool, close_latin: bool, join: bool) -> str:
     lines: list[str] = []
     fenced = mergeable = False
     for line in text.split("\n"):
-        fence = _FENCE.match(line) is not None
+        fence = line.lstrip(" \t").startswith(_FENCES)
         fenced ^= fence
         if fence or fenced or line.startswith(("|", "    ", "\t")):
             lines.append(line)

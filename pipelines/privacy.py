@@ -3,7 +3,8 @@
 In: normalised text. Out: the text with 〈電話番号〉 and the like in the place of values, the spans that were cut from
 it, and how many of each type there were. The value itself goes nowhere else. With a salt, each span has a digest of its
 value, so that an auditor who holds the salt can tell where one number stands, and nobody else can: without a secret, a
-hash of ten digits is undone by trying them all, so there is none then.
+hash of ten digits is undone by trying them all, so there is none then. A salt drawn for each build would make builds of
+the same inputs differ, so a recipe names it or goes without.
 
 Digits alone prove nothing: 1 in 11 numbers of 12 digits has the check digit of an individual number, 1 in 10 that of a
 card. So a number counts where a label says what it is, or where it stands free in prose: between kana, spaces and
@@ -27,11 +28,10 @@ import yaml
 from registry.ledger import Cut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-_FOLD = (
-    {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {ord(dash): "-" for dash in "‐‑‒–—―−－"} | {0x3000: " "}
-)
+# Full-width signs, letters and digits, dashes and the ideographic space -> ASCII.
+FOLD = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {ord(dash): 45 for dash in "‐‑‒–—―−－"} | {0x3000: 32}
 SALT_BYTES = 16  # fewer can be guessed
 _BEFORE, _AFTER = 40, 20  # characters within which a label counts
 _NEAR = 12  # characters before a number within which an amount or another name of a number is its own
@@ -64,6 +64,7 @@ class Kind:
     officers: bool
     beside: tuple[str, ...]
     lines: int  # the `Suspicion`s of lines that it is looked for in; 0: in all
+    value: str | int  # the group of the pattern that is masked
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def value_digest(value: str, type_: str, salt: bytes) -> str:
     """32 hex digits of a value of personal data; its width, case and separators do not matter. Nothing without salt."""
     if not salt:
         return ""
-    plain = "".join(character for character in value.translate(_FOLD).casefold() if character.isalnum())
+    plain = "".join(character for character in value.translate(FOLD).casefold() if character.isalnum())
     key = hashlib.blake2b(salt).digest()  # a key has 64 bytes at most
     return hashlib.blake2b(f"{type_}:{plain}".encode("utf-8", "surrogatepass"), key=key, digest_size=16).hexdigest()
 
@@ -122,12 +123,11 @@ def _find(text: str, officers: bool) -> list[_Found]:
     """Every piece of personal data in `text`, in order, without overlaps."""
     from pipelines.suspects import suspects
 
-    lines = suspects(text)
-    if officers:
-        lines = [[start, end, -1] for start, end in _spans(text)]
     found: list[_Found] = []
-    for start, end, suspicion in lines:
-        found += _find_in(_Line(text, start, text[start:end].translate(_FOLD)), suspicion, officers)
+    folded, lines = suspects(text, everything=officers)
+    for start, end, suspicion, head in lines:
+        line = folded[start:end].tobytes().decode("utf-32-le", "surrogatepass")
+        found += _find_in(_Line(text, start, line, head), _kinds_on(suspicion, officers))
     return found
 
 
@@ -138,38 +138,34 @@ class _Line:
     text: str
     start: int
     folded: str
+    head: int  # where the row that heads its table begins
 
     def around(self, start: int, end: int, before: int, after: int) -> str:
         """What stands around a span of the line, so many characters before and after at most."""
         return self.folded[max(start - before, 0) : end + after]
 
+    def column_heads(self) -> str:
+        """In a Markdown table, the row that heads it; else nothing."""
+        if self.head == self.start:
+            return ""
+        return self.text[self.head : self.text.index("\n", self.head)][:_LINE]
+
     def column_head(self, place: int) -> str:
         """In a Markdown table, the head of the column that `place` stands in; else nothing."""
+        cells = self.column_heads().split("|")
         column = self.folded.count("|", 0, place)
-        first, at = "", self.start
-        while column and at > 0:
-            begin = self.text.rfind("\n", 0, at - 1) + 1
-            row = self.text[begin : at - 1]
-            if not row.startswith("|"):
-                break
-            first, at = row, begin
-        cells = first[:_LINE].split("|")
         return cells[column] if column < len(cells) else ""
 
 
-def _spans(text: str) -> Iterator[tuple[int, int]]:
-    return (match.span() for match in re.finditer(r"[^\n]+", text))
-
-
-def _find_in(line: _Line, suspicion: int, officers: bool) -> list[_Found]:
+def _find_in(line: _Line, kinds: tuple[Kind, ...]) -> list[_Found]:
     taken = bytearray(len(line.folded))
     found: list[_Found] = []
-    for kind in _kinds():
-        if (kind.officers and not officers) or (kind.lines and not kind.lines & suspicion):
+    told = line.folded + line.column_heads() if line.folded.startswith("|") else ""  # where only a label counts
+    for kind in kinds:
+        if told and kind.label_needed and not any(label in told for label in kind.label):
             continue
-        group = "value" if "value" in kind.pattern.groupindex else 0
         for match in kind.pattern.finditer(line.folded):
-            start, end = match.span(group)
+            start, end = match.span(kind.value)
             if not any(taken[start:end]) and _is_meant(kind, line, start, end):
                 taken[start:end] = b"\1" * (end - start)
                 found.append(_Found(line.start + start, line.start + end, kind))
@@ -244,13 +240,22 @@ def _kinds() -> tuple[Kind, ...]:
     return tuple(_kind(name, entry, prefectures) for name, entry in data["types"].items())
 
 
+@cache
+def _kinds_on(suspicion: int, officers: bool) -> tuple[Kind, ...]:
+    """What is looked for on lines of one `Suspicion`."""
+    return tuple(
+        kind for kind in _kinds() if (officers or not kind.officers) and (not kind.lines or kind.lines & suspicion)
+    )
+
+
 def _kind(name: str, entry: dict[str, Any], prefectures: str) -> Kind:
     from pipelines.suspects import Suspicion
 
+    pattern = re.compile(entry["pattern"].replace("PREFECTURE", prefectures), re.VERBOSE | re.MULTILINE)
     return Kind(
         type=entry.get("type", name),
         placeholder=entry["placeholder"],
-        pattern=re.compile(entry["pattern"].replace("PREFECTURE", prefectures), re.VERBOSE | re.MULTILINE),
+        pattern=pattern,
         check=_CHECKS[entry["check"]] if "check" in entry else bool,
         label=tuple(entry.get("label", ())),
         label_needed=entry.get("label_needed", ""),
@@ -258,6 +263,7 @@ def _kind(name: str, entry: dict[str, Any], prefectures: str) -> Kind:
         officers=entry.get("officers", False),
         beside=tuple(entry.get("beside", ())),
         lines=0 if "any" in entry["lines"] else sum(Suspicion[line.upper()] for line in entry["lines"]),
+        value="value" if "value" in pattern.groupindex else 0,
     )
 
 
@@ -290,11 +296,14 @@ def _is_credit_card(value: str) -> bool:
 
 
 def _is_phone(value: str) -> bool:
-    """The number of digits of a Japanese number: 10, and 11 for mobile, IP and 0800 numbers; +81 stands for the 0."""
+    """The number of digits of a Japanese number: 10, and 11 for mobile, IP and 0800 numbers; +81 stands for the 0.
+
+    The ten digits in order are no number; textbooks print them.
+    """
     digits = "".join(map(str, _digits(value)))
     if value.startswith("+81"):
         digits = "0" + digits[2:].lstrip("0")
-    return len(digits) == (11 if re.match(r"0[5-9]0|0800", digits) else 10)
+    return len(digits) == (11 if re.match(r"0[5-9]0|0800", digits) else 10) and digits != "0123456789"
 
 
 def _is_ip_address(value: str) -> bool:

@@ -9,7 +9,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
 
 from pipelines.dedup.paragraphs import marked
 from pipelines.dedup.wrapped import unwrapped
@@ -23,6 +26,8 @@ from registry.ledger import Cut, Verdict
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from pipelines.blocks.filters import Block
     from pipelines.decontaminate import Decontaminator, Overlap
@@ -93,9 +98,8 @@ class Refiner:
         profile = self._profile(document)
         text = normalize(document.text, **self._normalize)
         masked = mask(text, mode=self._privacy, officers=self._officers, salt=self._salt)
-        changed = dataclasses.replace(document, text=masked.text, metadata=dict(document.metadata))
-        refused = self._refused(changed)
-        text, overlaps = self._decontaminated(changed.text)
+        refused, text = self._passed(document, masked.text)
+        text, overlaps = self._decontaminated(text)
         if overlaps and self._remove == "documents":
             worst = max(overlaps, key=lambda overlap: overlap.share)
             refused = refused or Verdict("decontaminate", worst.item, worst.share, worst.needed)
@@ -136,14 +140,22 @@ class Refiner:
             raise UnknownNameError(f"there is no profile for texts of kind {kind!r}; {nearest(kind, self._profiles)}")
         return self._profiles[kind]
 
-    def _refused(self, document: Document) -> Verdict | None:
-        """The first verdict of a block; a block may change the document's text on the way."""
-        for block in self._blocks:
-            verdict = block.apply(document)
-            if verdict is not None:
-                return verdict
-        return None
+    def _passed(self, document: Document, text: str) -> tuple[Verdict | None, str]:
+        """The first verdict of a block on `document` with another text; and the text, which blocks may change."""
+        if not self._blocks:
+            return None, text
+        changed = dataclasses.replace(document, text=text, metadata=dict(document.metadata))
+        verdicts = (block.apply(changed) for block in self._blocks)
+        refused = next((verdict for verdict in verdicts if verdict is not None), None)
+        return refused, changed.text
 
 
 def _content(text: str) -> bytes:
-    return hashlib.blake2b("".join(text.split()).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    units = np.frombuffer(text.encode("utf-16-le", "surrogatepass"), np.uint16)
+    return hashlib.blake2b(units[~_blank()[units]].tobytes(), digest_size=16).digest()
+
+
+@cache
+def _blank() -> NDArray[np.bool_]:
+    """Which of UTF-16's units are white space; every such character is one unit."""
+    return np.array([chr(code).isspace() for code in range(0x10000)])

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-_CJK, _GAP = Need.CJK, Need.GAP
+_CJK, _GAP, _ENDS = Need.CJK, Need.GAP, Need.ENDS
 _SPACE, _LINE, _BAR = 32, 10, 124
+_BLANKS = (32, 9, 0x3000)
 
 
 def survey(text: str, table: NDArray[np.uint8]) -> int:
@@ -35,6 +36,8 @@ def _survey(codes: Any, table: Any) -> Any:
     for i in range(codes.size):
         code = codes[i]
         if code == _LINE:
+            if i and codes[i - 1] in _BLANKS:
+                needs |= _ENDS
             before, table_row, at_start = np.int64(0), False, True
             continue
         if at_start:

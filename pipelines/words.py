@@ -1,7 +1,7 @@
 """Text -> its words: one MeCab pass, whose arrays rules, near-duplicates, vocabulary and statistics share.
 
 In: any text. Out: `Words`, five arrays of n words: first and last character, class, whether the dictionary knew it,
-cost. MeCab itself writes byte positions, context ids and costs as digits, and machine code reads a whole document's
+cost. MeCab itself writes lengths, context ids and costs as digits, and machine code reads a whole document's
 digits at once, so no Python object is made per word: 90 % of the time is MeCab's, where fugashi's node objects alone
 cost a fourth more than all of it, and their features five times as much.
 
@@ -30,14 +30,11 @@ LONGEST_PIECE = 4096  # characters that MeCab sees at once
 LONGEST_CACHED = 256  # characters; longer lines hardly ever come back
 CACHE_CHARACTERS = 1 << 20  # about 60 MB of a worker's memory when full
 
-_BLIND = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\xa0\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_BLIND = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\xa0\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000]")
 _LONG = re.compile(rf"[^\n]{{0,{LONGEST_PIECE - 1}}}。|[^\n]{{1,{LONGEST_PIECE}}}")
-_LINE_END = 10
-_NOUGHT = np.zeros(1, np.int64)
 _FORMAT = (
-    r"-O '' -E '\n' -F '%ps\s%pe\s%phl\s%pc\s' "
-    r"-U '%ps\s%pe\s-%phl\s%pc\s'"  # "-" marks what the dictionary does not know
+    r"-O '' -E '\n' -F '%phl\s%pS%pl\s%pn\s' "  # %pS: the blanks before the word, as they are
+    r"-U '-%phl\s%pS%pl\s%pn\s'"  # "-" marks what the dictionary does not know
 )
 
 
@@ -114,7 +111,7 @@ class Analyzer:
         """
         import fugashi
 
-        from pipelines.offsets import read_offsets
+        from pipelines.offsets import read_offsets, see
 
         arguments = _FORMAT
         if user_dictionary is not None:
@@ -126,20 +123,17 @@ class Analyzer:
         except RuntimeError as error:
             raise UsageError(f"{user_dictionary} is not a MeCab user dictionary for unidic-lite") from error
         self._classes = _classes()
-        self._read = read_offsets
+        self._see, self._read = see, read_offsets
         self._seen: dict[str, str] = {}
         self._room = CACHE_CHARACTERS
 
     def analyze(self, text: str) -> Words:
         """The words of `text`; offsets count characters of `text` itself. No text makes it raise."""
-        clean = text.replace("\u3000", " ")
-        codes = np.frombuffer(clean.encode("utf-32-le", "surrogatepass"), np.uint32)
-        if _blind()[codes].any():
-            clean = _SURROGATE.sub("\ufffd", _BLIND.sub(" ", clean))
-            codes = np.frombuffer(clean.encode("utf-32-le"), np.uint32)
-        pieces = clean.split("\n")
-        firsts = np.append(_NOUGHT, np.flatnonzero(codes == _LINE_END) + 1) if len(pieces) > 1 else _NOUGHT
-        if len(codes) > LONGEST_PIECE and max(map(len, pieces)) > LONGEST_PIECE:
+        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+        codes, firsts, longest, blanked = self._see(codes, _blind())
+        seen_text = codes.tobytes().decode("utf-32-le") if blanked else text
+        pieces = seen_text.split("\n")
+        if longest > LONGEST_PIECE:
             pieces, firsts = _cut(pieces)
         seen = self._seen
         found = [known if (known := seen.get(piece)) is not None else self._parse(piece) for piece in pieces]
@@ -147,7 +141,7 @@ class Analyzer:
         return Words(text, *self._read(digits, codes, firsts, self._classes))
 
     def _parse(self, piece: str) -> str:
-        """``first-byte end-byte ±context cost`` of each word of `piece`, as digits; it is remembered if it is short."""
+        """What MeCab writes of each word of `piece` (see `read_offsets`); remembered if the piece is short."""
         found: str = self._tagger.parse(piece)
         if len(piece) <= LONGEST_CACHED:
             self._room -= len(piece)
@@ -173,11 +167,8 @@ def _cut(lines: list[str]) -> tuple[list[str], NDArray[np.int64]]:
 
 @cache
 def _blind() -> NDArray[np.bool_]:
-    """(every code point,) whether MeCab must not see it."""
-    blind = np.zeros(0x110000, bool)
-    blind[[code for code in range(0x10000) if _BLIND.match(chr(code))]] = True
-    blind[0xD800:0xE000] = True
-    return blind
+    """Of the code points up to U+3000, whether MeCab must not see it."""
+    return np.array([_BLIND.match(chr(code)) is not None for code in range(0x3001)])
 
 
 @cache

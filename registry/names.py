@@ -42,7 +42,10 @@ class Reading(Protocol):
 
     @property
     def words(self) -> Sequence[str]:
-        """Its MeCab words."""
+        """Its MeCab words; a string each, which costs a fifth of what MeCab does."""
+
+    def share(self, terms: frozenset[str]) -> float:
+        """Share of its MeCab words that are among `terms`, counted without making strings."""
 
     @property
     def unknown(self) -> int:

@@ -87,7 +87,8 @@ class Refine(Section):
     salt: str | None = Field(
         None,
         description="A file with a secret of 16 bytes or more, from the recipe's folder: the ledger then holds a keyed "
-        "hash of every masked value, so that equal values can be told. Without it there is none: it could be undone.",
+        "hash of every masked value, so that equal values can be told. Without it there is none, for it could be "
+        "undone; and none is drawn, for builds of the same inputs would differ.",
     )
     profiles: dict[str, dict[str, Any]] = Field(
         {}, description="Changes to profiles: by kind and rule, `{news: {hiragana_ratio: {at_least: 0.2}}}`."

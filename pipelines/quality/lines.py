@@ -76,8 +76,10 @@ def broken_off(doc: Text) -> float:
     if not len(doc.prose_table):
         return 0.0
     first, end, _ = doc.prose_table[-1].tolist()
-    last = int(np.searchsorted(doc.tokens.start, end)) - 1  # the last word that begins before the line ends
-    if last < 0 or doc.tokens.start[last] < first:
+    start, last = doc.tokens.start, len(doc.tokens) - 1
+    if last >= 0 and start[last] >= end:  # the last word that begins before the line ends
+        last = int(np.searchsorted(start, end)) - 1
+    if last < 0 or start[last] < first:
         return 0.0
     word = doc.text[doc.tokens.start[last] : doc.tokens.end[last]]
     return float(word in "、，," or (doc.tokens.pos[last] == Pos.PARTICLE and end - first > _TITLE))

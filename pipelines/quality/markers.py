@@ -25,7 +25,7 @@ def navigation(doc: Text) -> float:
     from pipelines.quality.scan import find_menus
 
     could = find_menus(doc.codes, doc.script, alphabet.traits(), doc.line_table, _openings())
-    return sum(map(_is_menu, doc.strings(could))) / max(len(doc.line_table), 1)
+    return sum(map(_is_menu, doc.strings(could))) / len(doc.line_table) if len(could) else 0.0
 
 
 @rule

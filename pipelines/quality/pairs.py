@@ -1,7 +1,7 @@
 """Which characters stand beside each other in Japanese: recognition errors leave words that MeCab knows, but odd pairs.
 
 Which pairs are usual is in two bitmaps beside this file, made by benchmarks/make_pairs.py from 8 MB of filings,
-statutes, textbooks, novels in old and new spelling, and encyclopedia paragraphs: pairs.bin, the 144,000 pairs that
+statutes, textbooks, novels in old and new spelling, and encyclopedia paragraphs: pairs.bin, the 165,000 pairs that
 occur (all digits are one character, all Latin letters another; 2^21 bits, hashed), and kana.bin, the pairs of kana,
 kanji as a class, and punctuation that are not far rarer than chance. A word that MeCab's dictionary knows vouches for
 the pairs within it, so that names count for little. What the counts are worth is measured in quality/misread.py.

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,24 +75,26 @@ class Profile:
         Raises:
             InputError: ``rule_failed``; the detail names the rule and the exception, and holds no text.
         """
-        measurements = {}
-        for name, function, options in self._rules:
-            try:
-                value = float(function(doc, **options))
-            except MemoryError:  # the worker's limit, no trait of the document
-                raise
-            except Exception as error:  # a rule of a domain may raise anything; one document must not end the build
-                raise InputError("rule_failed", f"{name}: {type(error).__name__}") from error
+        measurements, name = {}, ""
+        try:
+            for name, function in self._rules:
+                measurements[name] = float(function(doc))
+        except MemoryError:  # the worker's limit, no trait of the document
+            raise
+        except Exception as error:  # a rule of a domain may raise anything; one document must not end the build
+            raise InputError("rule_failed", f"{name}: {type(error).__name__}") from error
+        for name, value in measurements.items():
             if not math.isfinite(value):
                 raise InputError("rule_failed", f"{name}: {value} is no measurement")
-            measurements[name] = value
         return measurements
 
     @cached_property
-    def _rules(self) -> list[tuple[str, Callable[..., float], Mapping[str, Any]]]:
-        """Every registered rule: looked up once, not for every document."""
-        options = {limit.rule: limit.options for limit in self.limits}
-        return [(name, rule.get(name), options.get(name, {})) for name in rule]
+    def _rules(self) -> list[tuple[str, Callable[[Reading], float]]]:
+        """Every registered rule with its options: looked up once, not for every document."""
+        options = {limit.rule: limit.options for limit in self.limits if limit.options}
+        return [
+            (name, partial(rule.get(name), **options[name]) if name in options else rule.get(name)) for name in rule
+        ]
 
 
 def decided_by_profile(row: Mapping[str, Any]) -> bool:

@@ -16,8 +16,9 @@ def characters(doc: Text) -> float:
 @rule
 def japanese_ratio(doc: Text) -> float:
     """Share of Japanese among the letters: which language it is, however many numbers there are. 0 without letters."""
-    japanese = _count(doc, Script.HIRAGANA, Script.KATAKANA, Script.KANJI)
-    return japanese / max(japanese + _count(doc, Script.LATIN, Script.FOREIGN), 1)
+    counts = doc.scripts
+    japanese = counts[Script.HIRAGANA] + counts[Script.KATAKANA] + counts[Script.KANJI]
+    return japanese / max(japanese + counts[Script.LATIN] + counts[Script.FOREIGN], 1)
 
 
 @rule
@@ -54,10 +55,6 @@ def number_ratio(doc: Text) -> float:
 def symbol_ratio(doc: Text) -> float:
     """Share of punctuation and symbols, the bars of tables included."""
     return _share(doc, Script.SYMBOL)
-
-
-def _count(doc: Text, *scripts: Script) -> int:
-    return sum(doc.scripts[script] for script in scripts)
 
 
 def _share(doc: Text, script: Script) -> float:

@@ -16,10 +16,6 @@ from pipelines.quality.alphabet import Script
 from pipelines.quality.phrases import found
 
 if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Sequence
-    from types import ModuleType
-
     from numpy.typing import NDArray
 
     from pipelines.words import Words
@@ -53,12 +49,60 @@ class SentenceCounts(NamedTuple):
 
 
 class Text:
-    """One document, read. All properties are computed when first asked for, and kept."""
+    """One document, read.
+
+    What rules need is counted at once; strings are made when they are first asked for.
+
+    Attributes:
+        text: the cleaned text.
+        tokens: its words.
+        codes: (characters,) its code points.
+        script: (characters,) the `Script` of each.
+        scripts: how many characters there are of each `Script`; then the longest run of one letter, rare kanji,
+            unreadable characters, and traces of a wrong encoding.
+        characters: how many characters there are that are not white space.
+        line_table: (lines, 3) first character, end and form (quality.scan.PROSE, ...) of each line that is not blank.
+        prose_table: (lines of prose, 3) likewise.
+        prose_size: characters of the lines of prose.
+        sentence_table: (sentences, 3) first character and end of each, and whether it ends as sentences do.
+        sentence_counts: how many sentences are what, and how long.
+        marks: (words,) 1 of a word that begins with kana or kanji, plus 2 of one that stands in prose.
+        counted: how many words are what.
+        word_hashes: (prose words,) a hash of each word: equal words have equal ones.
+        grams: by n up to 10, for the word n-grams of prose: the share that occurred before; the commonest's count.
+        pairs: how many pairs of characters there are, how many are strange, and both of pairs of kana.
+        phrases: by list of words/, how often each of its phrases occurs.
+    """
 
     def __init__(self, text: str, tokens: Words) -> None:
+        from pipelines.quality import grams, pairs, scan  # their machine code takes half a second to load
+
+        traits = alphabet.traits()
         self.text = text
         self.tokens = tokens
-        self.codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)  # (characters,)
+        self.codes = codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+        self.script: NDArray[np.uint8]
+        self.script, counts = scan.count_characters(codes, alphabet.scripts(), traits)
+        self.scripts: list[int] = counts.tolist()
+        self.characters: int = len(text) - self.scripts[Script.BLANK]
+        self.line_table: NDArray[np.int32]
+        self.prose_table: NDArray[np.int32]
+        self.prose_size: int
+        self.line_table, self.prose_table, self.prose_size = scan.find_lines(codes, self.script, traits)
+        self.sentence_table: NDArray[np.int32]
+        self.sentence_table, counts = scan.find_sentences(codes, self.script, traits, self.prose_table)
+        self.sentence_counts = SentenceCounts(*counts.tolist())
+        self.marks: NDArray[np.uint8]
+        self.marks, counts = scan.count_words(
+            self.script, tokens.start, tokens.end, tokens.pos, tokens.unknown, tokens.cost, self.prose_table
+        )
+        self.counted = WordCounts(*counts.tolist())
+        self.word_hashes: NDArray[np.uint64] = scan.hash_prose(codes, tokens.start, tokens.end, self.marks)
+        self.grams: list[list[float]] = grams.repetition(self.word_hashes, LONGEST_GRAM).tolist()
+        self.pairs: list[int] = pairs.count_pairs(
+            codes, self.script, *pairs.tables(), tokens.start, tokens.end, tokens.unknown
+        ).tolist()
+        self.phrases = found(self)
 
     @cached_property
     def lines(self) -> list[str]:
@@ -80,127 +124,18 @@ class Text:
         """The MeCab words."""
         return self.tokens.surfaces()
 
+    def share(self, terms: frozenset[str]) -> float:
+        """Share of the MeCab words that are among `terms`."""
+        from pipelines.quality.terms import count_terms
+
+        return count_terms(self.codes, self.tokens, terms) / max(len(self.tokens), 1)
+
     @property
     def unknown(self) -> int:
         """How many words in Japanese script the dictionary does not know; numbers and Latin are in no dictionary."""
         return self.counted.unknown
 
-    @property
-    def script(self) -> NDArray[np.uint8]:
-        """(characters,) the `Script` of each."""
-        return self._characters[0]
-
-    @property
-    def scripts(self) -> Sequence[int]:
-        """How many characters there are of each `Script`.
-
-        Then the longest run of one letter, rare kanji, unreadable characters, and traces of a wrong encoding.
-        """
-        return self._characters[1]
-
-    @property
-    def characters(self) -> int:
-        """How many characters there are that are not white space."""
-        return len(self.text) - self.scripts[Script.BLANK]
-
-    @property
-    def line_table(self) -> NDArray[np.int32]:
-        """(lines, 3) first character, end and form (quality.scan.PROSE, ...) of each line that is not blank."""
-        return self._lines[0]
-
-    @property
-    def prose_table(self) -> NDArray[np.int32]:
-        """(lines of prose, 3) likewise."""
-        return self._lines[1]
-
-    @property
-    def prose_size(self) -> int:
-        """Characters of the lines of prose."""
-        return self._lines[2]
-
-    @property
-    def sentence_table(self) -> NDArray[np.int32]:
-        """(sentences, 3) first character and end of each, and whether it ends as sentences do."""
-        return self._sentences[0]
-
-    @property
-    def sentence_counts(self) -> SentenceCounts:
-        """How many sentences are what, and how long."""
-        return self._sentences[1]
-
-    @property
-    def counted(self) -> WordCounts:
-        """How many words are what."""
-        return self._words[1]
-
-    @property
-    def marks(self) -> NDArray[np.uint8]:
-        """(words,) 1 of a word that begins with kana or kanji, plus 2 of one that stands in prose."""
-        return self._words[0]
-
-    @cached_property
-    def word_hashes(self) -> NDArray[np.uint64]:
-        """(prose words,) a hash of each word: equal words have equal ones."""
-        hashes: NDArray[np.uint64] = _scan().hash_prose(self.codes, self.tokens.start, self.tokens.end, self.marks)
-        return hashes
-
-    @cached_property
-    def grams(self) -> list[list[float]]:
-        """By n up to 10, for the word n-grams of prose: the share that occurred before; the commonest's count."""
-        from pipelines.quality.grams import repetition
-
-        table: list[list[float]] = repetition(self.word_hashes, LONGEST_GRAM).tolist()
-        return table
-
-    @cached_property
-    def phrases(self) -> dict[str, Counter[str]]:
-        """By list of words/, how often each of its phrases occurs."""
-        return found(self)
-
-    @cached_property
-    def pairs(self) -> list[int]:
-        """How many pairs of characters there are, how many are strange, and both of pairs of kana."""
-        from pipelines.quality.pairs import count_pairs, tables
-
-        found = self.tokens
-        counts: list[int] = count_pairs(
-            self.codes, self.script, *tables(), found.start, found.end, found.unknown
-        ).tolist()
-        return counts
-
     def strings(self, table: NDArray[np.int32]) -> list[str]:
         """The strings at the first two columns of `table`."""
         text = self.text
         return [text[start:end] for start, end in table[:, :2].tolist()]
-
-    @cached_property
-    def _characters(self) -> tuple[NDArray[np.uint8], list[int]]:
-        script, counts = _scan().count_characters(self.codes, alphabet.scripts(), alphabet.traits())
-        return script, counts.tolist()
-
-    @cached_property
-    def _lines(self) -> tuple[NDArray[np.int32], NDArray[np.int32], int]:
-        found: tuple[NDArray[np.int32], NDArray[np.int32], int] = _scan().find_lines(
-            self.codes, self.script, alphabet.traits()
-        )
-        return found
-
-    @cached_property
-    def _sentences(self) -> tuple[NDArray[np.int32], SentenceCounts]:
-        table, counts = _scan().find_sentences(self.codes, self.script, alphabet.traits(), self.prose_table)
-        return table, SentenceCounts(*counts.tolist())
-
-    @cached_property
-    def _words(self) -> tuple[NDArray[np.uint8], WordCounts]:
-        found = self.tokens
-        marks, counts = _scan().count_words(
-            self.script, found.start, found.end, found.pos, found.unknown, found.cost, self.prose_table
-        )
-        return marks, WordCounts(*counts.tolist())
-
-
-def _scan() -> ModuleType:
-    """The kernels, which take half a second to load: whoever only reads profiles does without."""
-    from pipelines.quality import scan
-
-    return scan

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.normalize import normalize
-from pipelines.privacy import mask
+from pipelines.privacy import _kinds, mask
+from pipelines.suspects import suspects
 from registry.ledger import Cut
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ def test_personal_data_becomes_a_typed_placeholder(text: str, expected: str):
         "代表取締役社長 山田 太郎",
         "担当：企画部 未定",
         "@property と user@ と @example",
+        "before: 0123456789",
         "第90-1234号、ISBN 978-4-06-123456-8",
     ],
 )
@@ -189,3 +191,26 @@ def test_no_figure_in_real_tables_is_masked(shared_data: Path):
     for file in files:
         text = normalize(file.read_bytes().decode("utf-16"))
         assert {cut.rule for cut in mask(text).cuts} <= {"phone"}, file.name
+
+
+@given(
+    st.lists(
+        st.sampled_from(["03-1234-5678", "+81 3-1234-5678", "（０３）３４５６－７８９０", "個人番号", "123456789018", "4111 1111 1111 1111", "普通 1234567", "口座番号",
+                         "〒100-0001", "100-0001 東京都千代田区", "203.0.113.5", "2001:db8::1", "a@b.jp", "担当：山田 太郎", "|", "\n", "\n| ", " ", "　", "0", "-", "円", "。", "TEL"]),
+        max_size=14,
+    ).map("".join)
+)  # fmt: skip
+@settings(max_examples=400, deadline=None)
+def test_what_a_line_has_decides_nothing_but_the_time(text: str):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipelines.privacy._kinds_on", lambda _, officers: tuple(k for k in _kinds() if not k.officers))
+        patch.setattr("pipelines.suspects.suspects", lambda text, **_: suspects(text, everything=True))
+        everywhere = mask(text)
+    assert mask(text) == everywhere
+
+
+def test_the_head_of_a_long_table_is_found_in_no_time():
+    text = "| 氏名 | 個人番号 |\n|---|---|\n" + "| 山田 | 123456789018 |\n" * 20_000
+    begin = time.process_time()
+    assert mask(text).counts["my_number"] == 20_000
+    assert time.process_time() - begin < 4

@@ -37,7 +37,7 @@ def test_wanted_documents_pass(bench, texts):
 
 def test_damaged_documents_do_not(bench, texts):
     refine = bench["refine"]
-    shares = refine.caught(refine.refiner(), refine.damaged(texts, of_each=8))
+    shares = refine.caught(refine.refiner(), refine.damaged(texts, of_each=24))
     assert sum(shares.values()) / len(shares) >= FLOORS["damage_caught_at_least"]
     for (kind, damage), share in shares.items():
         floor = FLOORS["damage_caught_by_pair_at_least"].get(

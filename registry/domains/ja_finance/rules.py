@@ -10,4 +10,4 @@ TERMS = frozenset((Path(__file__).parent / "words" / "terms.txt").read_text(enco
 @rule
 def finance_terms(doc: Reading) -> float:
     """Finance terms (words/terms.txt, matched on MeCab words) per thousand words."""
-    return 1000 * sum(word in TERMS for word in doc.words) / max(1, len(doc.words))
+    return 1000 * doc.share(TERMS)

@@ -89,7 +89,7 @@ def test_no_text_breaks_a_rule(text: str):
         ("navigation", "ホーム | 会社概要 | 金融\n- [ログイン]\n" + SENTENCE, 2 / 3),
         ("advertising", "送料無料" + "あ" * 96, 10),
         ("unwanted", "無修正" + "あ" * 97, 10),
-        ("mean_word", "金融庁", 1.5),
+        ("mean_word", "金融庁" * 5, 1.5),
     ],
 )
 def test_a_value_told_by_hand(name: str, text: str, value: float, measure):
@@ -136,6 +136,17 @@ def test_repeated_n_grams_are_counted_as_a_set_counts_them(measure):
     text = "金融商品取引法の金融商品取引業者は金融商品取引所に金融商品取引を委託する金融商品取引法の金融商品取引業者である。"
     grams = [text[place : place + 5] for place in range(len(text) - 4)]
     assert measure("repeated_characters", text, n=5) == pytest.approx(1 - len(set(grams)) / len(grams))
+
+
+@given(
+    st.lists(st.sampled_from(["配当", "は", "株主", "に", "支払う", "。", "\n"]), max_size=20),
+    st.sets(st.text(max_size=3), max_size=9),
+)
+@settings(deadline=None)
+def test_the_share_of_terms_is_that_of_the_strings(analyzer: Analyzer, parts: list[str], others: set[str]):
+    text = "".join(parts)
+    doc, terms = Text(text, analyzer.analyze(text)), frozenset({"株主", "配当", "株"} | others)
+    assert doc.share(terms) == sum(word in terms for word in doc.words) / max(len(doc.words), 1)
 
 
 def test_word_hashes_are_equal_where_the_words_are(analyzer: Analyzer):
