@@ -1,5 +1,4 @@
-# make demo and make test each need a Debian machine with Python 3.11, pip and a Japanese font (fonts-noto-cjk): without
-# one PDFium drops characters of PDFs that do not embed theirs.
+# make demo and make test each need a Debian machine with Python 3.11 and pip.
 PYTHON ?= python3.11
 EXTRAS ?= dev
 BIN := .venv/bin

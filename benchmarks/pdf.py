@@ -20,6 +20,7 @@ import re
 import sys
 import time
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -183,62 +184,53 @@ def quality(data: Path) -> tuple[list[Score], dict[str, int]]:
     return scores, tables
 
 
-def _pdfium_text(path: Path) -> str:
-    import pypdfium2
-
-    document = pypdfium2.PdfDocument(path)
-    return "\n".join(document[index].get_textpage().get_text_range() for index in range(len(document)))
-
-
-def _ours(path: Path, pages: int) -> None:
+def _ours(path: Path, pages: int | None) -> str:
     from pipelines.extract.pdf.document import Options, read
 
-    read(path, Options(), last_page=pages)
+    return plain(read(path, Options(), last_page=pages).text.text)
 
 
-def _pdfplumber(path: Path, pages: int) -> None:
+def _pdfplumber(path: Path, pages: int | None) -> str:
     import logging
 
     import pdfplumber
 
     logging.getLogger("pdfminer").setLevel(logging.ERROR)  # fonts without a bounding box, once per glyph
-
-    with pdfplumber.open(path, pages=list(range(1, pages + 1))) as pdf:
+    texts = []
+    with pdfplumber.open(path, pages=list(range(1, pages + 1)) if pages else None) as pdf:
         for page in pdf.pages:
-            page.extract_text()
+            texts.append(page.extract_text())
             page.close()
+    return "\n".join(texts)
 
 
-def _pdfminer(path: Path, pages: int) -> None:
+def _pdfminer(path: Path, pages: int | None) -> str:
     from pdfminer.high_level import extract_text
 
-    extract_text(path, maxpages=pages)
+    return extract_text(path, maxpages=pages or 0)
 
 
-def _pypdfium2(path: Path, pages: int) -> None:
+def _pypdfium2(path: Path, pages: int | None) -> str:
     import pypdfium2
 
     document = pypdfium2.PdfDocument(path)
-    for index in range(pages):
-        document[index].get_textpage().get_text_range()
+    return "\n".join(document[n].get_textpage().get_text_range() for n in range(pages or len(document)))
 
 
-def _pypdf(path: Path, pages: int) -> None:
+def _pypdf(path: Path, pages: int | None) -> str:
     import pypdf  # type: ignore[import-not-found]
 
-    for page in pypdf.PdfReader(path).pages[:pages]:
-        page.extract_text()
+    return "\n".join(page.extract_text() for page in pypdf.PdfReader(path).pages[:pages])
 
 
-def _pymupdf(path: Path, pages: int) -> None:
+def _pymupdf(path: Path, pages: int | None) -> str:
     import pymupdf  # type: ignore[import-not-found]
 
     document = pymupdf.open(path)
-    for index in range(pages):
-        document[index].get_text()
+    return "\n".join(document[n].get_text() for n in range(pages or len(document)))
 
 
-TOOLS: dict[str, Callable[[Path, int], None]] = {
+TOOLS: dict[str, Callable[[Path, int | None], str]] = {  # the text of a file's first pages, or of all
     "ours": _ours,
     "pdfplumber": _pdfplumber,
     "pdfminer.six": _pdfminer,
@@ -295,8 +287,10 @@ def main() -> None:
         print(f"spaces {s.cjk_spaces_per_1000:.2f}  radicals {s.radicals}")
     print("  ".join(f"{name} {rows} rows exact" for name, rows in tables.items()))
     if not options.quick:
-        for tool, read in (("ours", lambda path: plain(extracted(path))), ("pypdfium2", _pdfium_text)):
-            print("olmOCR-bench sample facts: {} {} of {}".format(tool, *facts(options.data, read)))
+        for tool, read in TOOLS.items():
+            with suppress(ImportError):
+                held, of = facts(options.data, lambda path, read=read: read(path, None))
+                print(f"olmOCR-bench sample facts: {tool} {held} of {of}")
     tools = ["ours", "pdfplumber", "pypdfium2"] if options.quick else list(TOOLS)
     ratios = []
     for name, pdf in SPEED.items():

@@ -110,7 +110,7 @@ def _sides(
         return top, bottom, left, right
     early = left[:, 3] <= right[:, 1].min()
     if 0 < early.sum() < min(2 * LINES, len(left)):
-        top, left = float(right[:, 1].min()), left[~early]
+        top, left = float(left[early, 3].max()), left[~early]
     height = left[:, 3] - left[:, 1]
     headings = (left[:, 1] >= right[:, 3].max()) & (height > LARGER * np.median(height))
     if inner and headings.any():

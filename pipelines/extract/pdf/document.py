@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 import pypdfium2
 
+from pipelines.extract.pdf.continued import paragraphs
+from pipelines.extract.pdf.fonts import use_boxes
 from pipelines.extract.pdf.markdown import Text, markdown
 from pipelines.extract.pdf.pages import Page, read_page
-from pipelines.extract.pdf.paragraphs import paragraphs
 from pipelines.extract.pdf.patterns import pattern
 from pipelines.extract.pdf.running import without_running_heads
 from registry.errors import InputError
@@ -114,6 +115,7 @@ def _page(document: pypdfium2.PdfDocument, number: int, *, keep_ruby: bool) -> P
 
 def _opened(path: Path, passwords: Sequence[str]) -> pypdfium2.PdfDocument:
     """The document, with the first password that opens it."""
+    use_boxes()
     for password in (None, *passwords):
         _forget_errors()
         try:

@@ -22,6 +22,8 @@ from pipelines.extract.pdf.rulings import Lines, Rulings
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+NEXT = 1.7  # em: an ideograph further away is not the next
+SOLID = 1.25  # em: ideographs of one line stand no further apart, lines do
 RIGHT, UP, LEFT, DOWN = range(4)  # quarter turns counter-clockwise, as `Glyphs.turn`
 
 
@@ -57,22 +59,42 @@ def streams(glyphs: Glyphs, rulings: Rulings, width: float, height: float) -> li
 
 
 def _is_vertical(glyphs: Glyphs) -> bool:
-    """Whether more ideographs and kana are followed by one just below than by one just to the right."""
-    cjk = is_cjk(glyphs.code)
-    pair = cjk[1:] & cjk[:-1]
-    em = glyphs.size[:-1]
-    dx = (glyphs.x0[1:] + glyphs.x1[1:] - glyphs.x0[:-1] - glyphs.x1[:-1]) / 2
-    dy = (glyphs.y0[1:] + glyphs.y1[1:] - glyphs.y0[:-1] - glyphs.y1[:-1]) / 2
-    below = pair & (abs(dx) < 0.5 * em) & (dy > 0.4 * em) & (dy < 1.7 * em)
-    beside = pair & (abs(dy) < 0.5 * em) & (dx > 0.4 * em) & (dx < 1.7 * em)
-    return int(below.sum()) > max(4, int(beside.sum()))
+    """Whether more ideographs and kana are followed by one just below than by one just to the right.
+
+    As the content stream has them; where few follow each other there, as they stand: in columns and in rows.
+    """
+    cjk = np.flatnonzero(is_cjk(glyphs.code))
+    below, beside = _followers(glyphs, cjk, NEXT)
+    if not _follows_lines(glyphs):
+        x, y = (glyphs.x0[cjk] / glyphs.size[cjk]).round(), (glyphs.y0[cjk] / glyphs.size[cjk]).round()
+        below, _ = _followers(glyphs, cjk[np.lexsort((glyphs.y0[cjk], x))], SOLID)
+        _, beside = _followers(glyphs, cjk[np.lexsort((glyphs.x0[cjk], y))], SOLID)
+    return below > max(4, beside)
+
+
+def _follows_lines(glyphs: Glyphs) -> bool:
+    """Whether the content stream has half of the ideographs after the one that they stand next to."""
+    cjk = np.flatnonzero(is_cjk(glyphs.code))
+    return 2 * sum(_followers(glyphs, cjk, NEXT)) >= len(cjk)
+
+
+def _followers(glyphs: Glyphs, order: NDArray[np.intp], furthest: float) -> tuple[int, int]:
+    """How many glyphs, in this order, have the next just below, and just to the right, at most `furthest` em away."""
+    em = glyphs.size[order[:-1]]
+    dx = np.diff(glyphs.x0[order] + glyphs.x1[order]) / 2 / em
+    dy = np.diff(glyphs.y0[order] + glyphs.y1[order]) / 2 / em
+    below = (abs(dx) < 0.5) & (dy > 0.4) & (dy < furthest)
+    beside = (abs(dy) < 0.5) & (dx > 0.4) & (dx < furthest)
+    return int(below.sum()), int(beside.sum())
 
 
 def _set_across(glyphs: Glyphs) -> NDArray[np.bool_]:
     """On a vertical page, the glyphs of its horizontal lines (heads, captions): rows of them wider than 3.2 em.
 
-    Two or three figures side by side within a vertical line are narrower.
+    Two or three figures side by side within a vertical line are narrower. None where the stream does not follow lines.
     """
+    if not _follows_lines(glyphs):
+        return np.zeros(len(glyphs), np.bool_)
     em = glyphs.size[:-1]
     dx = glyphs.x0[1:] - glyphs.x0[:-1]
     dy = (glyphs.y0[1:] + glyphs.y1[1:] - glyphs.y0[:-1] - glyphs.y1[:-1]) / 2

@@ -1,6 +1,6 @@
-"""Paragraphs: lines that read on, joined across lines, columns and pages.
+"""Paragraphs: lines that read on, joined within a column.
 
-In: pages without their running heads. Out: `Paragraph`s and `Table`s, each with its page.
+In: a column of a page. Out: its `Paragraph`s and `Table`s in reading order.
 
 Every extractor measured ends a paragraph at every line end, so 2-14 % of the Japanese paragraphs of a report come out
 whole. Whether a line reads on is a question of room: where the first word of the next line would still have fitted at
@@ -10,9 +10,8 @@ marks then say where a new paragraph starts although the line before was full.
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, replace
-from itertools import pairwise, takewhile
+from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -22,9 +21,9 @@ from pipelines.extract.pdf.patterns import pattern
 from pipelines.extract.pdf.tables import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from pipelines.extract.pdf.pages import Column, Page
+    from pipelines.extract.pdf.pages import Column
 
 INDENT = 0.7  # em: a line that starts so much further in or out starts there on purpose
 HANG = 8.0  # em: the text of an item may start so far right of its mark, as in "（注１） "
@@ -52,108 +51,12 @@ class Paragraph:
     gap: float  # above it, in points; TOP at the top of a column
 
 
-def paragraphs(pages: Iterable[Page]) -> Iterator[tuple[int, Paragraph | Table]]:
-    """(page, paragraph or table) in reading order; a paragraph that runs over a page belongs to where it starts.
-
-    The footnotes of a page follow its last paragraph, which may end on the next page.
-    """
-    unfinished: Paragraph | None = None
-    last: tuple[Line, Column] | None = None
-    notes: list[tuple[int, Paragraph | Table]] = []
-    for page in pages:
-        body, footnotes = _without_footnotes(page.columns)
-        for column in (_tightened(c, body) for c in body):
-            for block, line in _blocks(column, page.number):
-                if unfinished and isinstance(block, Paragraph) and last and _runs_on(last, unfinished, block, column):
-                    unfinished.text = join(unfinished.text, block.text)
-                    unfinished.lines += block.lines
-                else:
-                    if unfinished:
-                        yield unfinished.page, unfinished
-                    yield from notes
-                    notes = []
-                    unfinished = block if isinstance(block, Paragraph) else None
-                    if isinstance(block, Table):
-                        yield page.number, block
-                last = (line, column) if line else None
-        notes += [(page.number, block) for column in footnotes for block, _ in _blocks(column, page.number)]
-    if unfinished:
-        yield unfinished.page, unfinished
-    yield from notes
-
-
-def _without_footnotes(columns: Sequence[Column]) -> tuple[list[Column], list[Column]]:
-    """The columns of a page less the small lines that end them, and columns of those lines."""
-    lengths = Counter[float]()
-    for line in (i for c in columns for i in c.items if isinstance(i, Line)):
-        lengths[round(line.size, 1)] += len(line.text)
-    if len(lengths) < 2:
-        return list(columns), []
-    small = SMALL * lengths.most_common(1)[0][0]
-    texts = [i for c in columns for i in c.items if not (isinstance(i, Line) and i.size < small)]
-    body, notes = [], []
-    for column in columns:
-        last = sum(1 for _ in takewhile(lambda i: isinstance(i, Line) and i.size < small, reversed(column.items)))
-        first = len(column.items) - last
-        if last and first and _is_foot(column.items[first - 1], column.items[first], texts):
-            body.append(replace(column, items=column.items[:first]))
-            notes.append(replace(column, items=column.items[first:]))
-        else:
-            body.append(column)
-    return body, notes
-
-
-def _is_foot(above: Line | Table, note: Line | Table, texts: Sequence[Line | Table]) -> bool:
-    """Whether there is room for a rule between the text and its notes, and no text below them."""
-    apart = isinstance(above, Line) and note.y0 - above.y1 > GAP * note.size
-    return apart and not any(t.y0 > note.y0 and t.x0 < note.x1 and t.x1 > note.x0 for t in texts)
-
-
-def _tightened(column: Column, columns: Sequence[Column]) -> Column:
-    """`column` between the edges of the lines on its page that lie within its old ones.
-
-    A running head or a table may have been wider than the text. The right edge is the outermost that two lines reach.
-    """
-    within = [i for c in columns for i in c.items if i.x0 >= column.x0 - 1 and i.x1 <= column.x1 + 1]
-    lines = [i for i in within if isinstance(i, Line)]
-    if not lines:
-        return column
-    ends = sorted((line.x1 for line in lines), reverse=True)
-    slack = SLACK * max(line.size for line in lines)
-    x1 = next((a for a, b in pairwise(ends) if a - b < slack), ends[0])
-    return replace(column, x0=min(line.x0 for line in lines), x1=x1)
-
-
-def _runs_on(last: tuple[Line, Column], unfinished: Paragraph, block: Paragraph, column: Column) -> bool:
-    """Whether the first block of a column goes on with the last line of the column before.
-
-    After a full stop only where the column indents its paragraphs and this block is not indented.
-    """
-    line, before = last
-    em = max(line.size, block.size)
-    if block.gap != TOP or not 1 / SIZES < block.size / line.size < SIZES:
-        return False
-    full = before.x1 - line.x1 < block.first_word + SLACK * em or _mid_sentence(line.text, block.text)
-    indent, hang = block.x0 - column.x0, line.x0 - before.x0
-    item = ITEM_START.match(unfinished.text)
-    hangs = abs(indent - hang) < INDENT * em if unfinished.lines > 1 else bool(item) and indent < HANG * em
-    ended = _has_ended(line.text, block.text)
-    starts = bool(ITEM_START.match(block.text)) and (ended or bool(item) or not IN_TEXT.match(block.text))
-    starts |= indent > INDENT * em and not hangs
-    return full and not starts and (not ended or _indents(column, em))
-
-
-def _has_ended(text: str, more: str) -> bool:
+def has_ended(text: str, more: str) -> bool:
     """Whether a text ends with its sentence; a Latin full stop before an ideograph may be one in a number."""
     return text[-1] in "。！？" or (text[-1] in ".．!?" and not is_cjk_char(more[0]))
 
 
-def _indents(column: Column, em: float) -> bool:
-    """Whether some line of a column is indented by about one em, as the first lines of its paragraphs are."""
-    return any(isinstance(i, Line) and INDENT * em < i.x0 - column.x0 < 2.5 * em for i in column.items)
-
-
-def _blocks(column: Column, page: int) -> Iterator[tuple[Paragraph | Table, Line | None]]:
+def blocks(column: Column, page: int) -> Iterator[tuple[Paragraph | Table, Line | None]]:
     """The paragraphs and tables of one column, each paragraph with its last line."""
     lines: list[Line] = []
     for item in column.items:
@@ -193,7 +96,7 @@ def _usual_gap(lines: Sequence[Line]) -> float:
     return min(median(gaps), widest * lines[0].size) if gaps else 0.0
 
 
-def _mid_sentence(text: str, more: str) -> bool:
+def mid_sentence(text: str, more: str) -> bool:
     """Whether a Latin sentence plainly goes on, however short the line was: small letters on both sides of its end."""
     return len(text) > 20 and text[-1].isascii() and (text[-1].islower() or text[-1] == ",") and more[0].islower()
 
@@ -236,7 +139,7 @@ def _continues(lines: Sequence[Line], index: int, start: int, column: Column, ed
     em = max(line.size, before.size)
     if not _is_near(before, line, usual) or ENTRY_END.search(before.text):
         return False
-    if edge - before.x1 > line.first_word + SLACK * em and not _mid_sentence(before.text, line.text):
+    if edge - before.x1 > line.first_word + SLACK * em and not mid_sentence(before.text, line.text):
         return False
     if ITEM_START.match(line.text) and not _stands_in_text(first, before, line):
         return False
@@ -256,4 +159,4 @@ def _stands_in_text(first: Line, before: Line, line: Line) -> bool:
     """Whether the mark that `line` starts with is but part of the sentence that `before`, a full line, breaks off."""
     if not IN_TEXT.match(line.text) or ITEM_START.match(first.text) or before.text[-1] in ":：":
         return False
-    return line.x0 - before.x0 < INDENT * line.size and not _has_ended(before.text, line.text)
+    return line.x0 - before.x0 < INDENT * line.size and not has_ended(before.text, line.text)

@@ -68,20 +68,21 @@ def chains(glyphs: Glyphs, cells: NDArray[np.int32]) -> list[Segment]:
     overlap = np.minimum(glyphs.y1[1:], glyphs.y1[:-1]) - np.maximum(glyphs.y0[1:], glyphs.y0[:-1])
     height = np.minimum(glyphs.y1[1:] - glyphs.y0[1:], glyphs.y1[:-1] - glyphs.y0[:-1])
     ratio = glyphs.size[1:] / glyphs.size[:-1]
-    follows = (gap > -0.6 * em) & (gap < REACH * em) & (overlap > 0.5 * height) & (cells[1:] == cells[:-1])
+    cjk = is_cjk(glyphs.code)
+    reach = np.where(cjk[1:] & cjk[:-1], WIDE, REACH)  # an ideograph that comes later may stand in a gap of one em
+    follows = (gap > -0.6 * em) & (gap < reach * em) & (overlap > 0.5 * height) & (cells[1:] == cells[:-1])
     follows &= (ratio > 0.75) & (ratio < 1.34) & (glyphs.x1[1:] > glyphs.x0[:-1] + 0.2 * em)
     starts = np.append(0, np.flatnonzero(~follows) + 1)
     leads = np.zeros(len(glyphs), np.uint32)
-    leads[1:] = np.where(follows, _leads(glyphs, gap / em), 0)
+    leads[1:] = np.where(follows, _leads(glyphs, cjk, gap / em), 0)
     return _segments(glyphs, cells, starts, leads)
 
 
-def _leads(glyphs: Glyphs, gap: NDArray[np.floating]) -> NDArray[np.uint32]:
+def _leads(glyphs: Glyphs, cjk: NDArray[np.bool_], gap: NDArray[np.floating]) -> NDArray[np.uint32]:
     """The space (0, U+0020, or U+3000 between ideographs) between each glyph and the one before, `gap` em apart."""
-    cjk = is_cjk(glyphs.code)
     both, one = cjk[1:] & cjk[:-1], cjk[1:] ^ cjk[:-1]
     space = glyphs.space[1:]
-    wide = both & ((gap > WIDE) | ((space == WIDE_SPACE) & (gap > MIXED)))
+    wide = both & (space == WIDE_SPACE) & (gap > MIXED)
     mixed = one & ((gap > MIXED) | ((space >= REAL_SPACE) & (gap > 0.2)))
     least = LEAST[space]
     latin = ~both & ~one & (gap > least)

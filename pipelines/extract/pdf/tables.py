@@ -7,22 +7,19 @@ no column shifts.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import accumulate
 from statistics import median
 from typing import TYPE_CHECKING
 
 from pipelines.extract.pdf.lines import Line, joined_text, line_of, rows_of
-from pipelines.extract.pdf.patterns import pattern
+from pipelines.extract.pdf.printed import printed_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipelines.extract.pdf.grid import Grid
     from pipelines.extract.pdf.segments import Segment
-
-FIGURE = pattern("figure")
 
 
 @dataclass(slots=True)
@@ -52,7 +49,7 @@ def ruled_table(grid: Grid, segments: Sequence[Segment]) -> Table:
             for column, name in enumerate(names)
         ]
         seen.update(names)
-        rows += _printed_rows(row, grid.x[1:].tolist())
+        rows += [[joined_text(cell) for cell in printed] for printed in printed_rows(row, float(grid.x[1]))]
     sizes = median(s.size for s in segments)
     box = float(grid.x[0]), float(grid.y[0]), float(grid.x[-1]), float(grid.y[-1])
     return Table(*box, sizes, _without_empty(rows), tuple(grid.x.tolist()))
@@ -80,46 +77,6 @@ def _sides(segments: Sequence[Segment]) -> tuple[list[Segment], list[Segment]]:
         return ordered, []
     cut = gaps.index(max(gaps)) + 1
     return ordered[:cut], ordered[cut:]
-
-
-def _printed_rows(row: list[list[Line]], edges: Sequence[float]) -> list[list[str]]:
-    """One ruled row as the rows printed in it: several where the rules between them are left out.
-
-    That is so where a column has plain figures on three lines, or two columns have them on the same two. A row starts
-    where a label starts, which may take several lines, or at each figure where figures are the labels. The heading
-    "前連結会計年度 / (自 2021年1月1日 / 至 2021年12月31日)" has none and stays one cell. `edges` are the cells' right
-    ones.
-    """
-    if all(len(cell) < 2 for cell in row):
-        return [[joined_text(cell) for cell in row]]
-    figures = [[line for line in cell if FIGURE.fullmatch(line.text.strip())] for cell in row]
-    most = max(figures, key=len, default=[])
-    alike = sum(len(f) == len(most) and abs(f[0].middle - most[0].middle) < most[0].size for f in figures if f)
-    if len(most) < 2 or (len(most) == 2 and alike < 2):
-        return [[joined_text(cell) for cell in row]]
-    labels = _labels(row[0], edges[0], most)
-    starts = labels if len(labels) >= len(most) else most
-    half = max(line.y1 - line.y0 for line in starts) / 2
-    bounds = [line.middle - half for line in starts[1:]]
-    placed: list[list[list[Line]]] = [[[] for _ in row] for _ in starts]
-    for column, cell in enumerate(row):
-        for line in cell:
-            placed[bisect_left(bounds, line.middle)][column].append(line)
-    return [[joined_text(cell) for cell in cells] for cells in placed]
-
-
-def _labels(lines: Sequence[Line], edge: float, figures: Sequence[Line]) -> list[Line]:
-    """The first lines of the labels in a cell.
-
-    A line reads on where the one before is full, or where a figure stands halfway down between the two.
-    """
-
-    def reads_on(before: Line, line: Line) -> bool:
-        full = edge - before.x1 <= line.first_word + 1.5 * line.size
-        near = 0.25 * line.size
-        return full or any(before.middle + near < figure.middle < line.middle - near for figure in figures)
-
-    return [line for n, line in enumerate(lines) if n == 0 or not reads_on(lines[n - 1], line)]
 
 
 def _without_empty(rows: list[list[str]]) -> list[list[str]]:
