@@ -44,6 +44,7 @@ def test_the_sidebar_goes_and_headings_lose_their_numbers_and_links():
         ('<div class="highlight-python notranslate"><pre>a\n\tb</pre></div>', "```python\na\n\tb\n```"),
         ("<pre>one<br>two</pre>", "```\none\ntwo\n```"),
         ("<pre><div>one</div><div>  two</div></pre>", "```\none\n  two\n```"),
+        ("<pre>one\ntwo<button>copy</button></pre>", "```\none\ntwo\n```"),
         ("<p>関数<code>lm()</code>で</p>", "関数`lm()`で"),
         ("<p><code>a`b</code></p>", "``a`b``"),
     ],
@@ -60,6 +61,38 @@ def test_line_numbers_and_buttons_are_no_code():
     assert "1\n2" not in text
 
 
+@pytest.mark.parametrize(
+    "pager",
+    [
+        (
+            '<div class="navheader"><table><tr><th colspan=2>回帰</th></tr><tr><td><a accesskey="p" href=1>前のページ</a></td>'
+            '<td><a accesskey="n" href=3>次のページ</a></td></tr></table></div>'
+        ),
+        '<div class="header"><p>Next: <a rel="next" href=#x>分散</a>, Up: <a rel="up" href=#t>目次</a></p></div>',
+    ],
+)
+def test_links_to_the_chapters_around_go_with_what_holds_them(pager):
+    text = read(f"{pager}<h2>準備</h2><p>まず。</p>")
+    assert text.endswith("## 準備\n\nまず。")
+    assert text.count("\n\n") == 3
+    assert "分散" not in text
+    assert "ページ" not in text
+
+
+def test_a_program_that_marks_no_place_gives_the_whole_body():
+    page = (
+        chapter('<div class="toc2"><a href="#一">一</a></div>')
+        .replace("main>", "div>")
+        .replace("quarto", "DocBook XSL")
+    )
+    assert to_markdown(read_book(parse_html(page))).startswith(f"# 回帰\n\n{SENTENCE}")
+
+
+def test_permanent_links_tell_a_chapter_without_code():
+    page = f"<body><ul><li>索引</ul><main><h1>序<a class=headerlink href=#i>¶</a></h1><p>{SENTENCE}</p></main></body>"
+    assert to_markdown(read_book(parse_html(page))) == f"# 序\n\n{SENTENCE}"
+
+
 MATHML = "<math{}><mfrac><mi>a</mi><msup><mi>b</mi><mn>2</mn></msup></mfrac></math>"
 
 
@@ -68,6 +101,12 @@ MATHML = "<math{}><mfrac><mi>a</mi><msup><mi>b</mi><mn>2</mn></msup></mfrac></ma
     [
         (r'<span class="math inline">\(x^2\)</span>', "$x^2$"),
         (r'<span class="math display">\[ y = \beta \]</span>', "$$y = \\beta$$"),
+        (r'<span class="math inline">\alpha</span>', r"$\alpha$"),
+        ('<span class="math inline"><em>x</em><sub>t</sub></span>', "xt"),
+        (
+            r'<div class="math notranslate"><span class="eqno">(7)<a href="#e">¶</a></span>\[y=x\]</div>',
+            r"$$y=x \tag{7}$$",
+        ),
         ('<script type="math/tex">a+b</script>', "$a+b$"),
         ('<span class="MathJax">ab</span><script type="math/tex; mode=display">a+b</script>', "$$a+b$$"),
         (
