@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE)
 AUTHOR = "//meta[@name='author' or @property='article:author'][not(contains(@content, '://'))]/@content"
+LONGEST_ARTICLE = 1_000_000  # characters shown: a longer page is a list or a book, and extractors take minutes for it
 DATES = {"original_date": True, "extensive_search": False, "max_date": "2100-01-01"}  # its default is today
 
 
@@ -69,17 +70,20 @@ def read_html(
     Raises:
         InputError: as `extract_html`.
     """
-    tree = parse_html(text)
+    tree: Any = parse_html(text)
     hide_by_style(tree)
     settle_ruby(tree, ruby)
     settle_formulas(tree)
     settle_footnotes(tree)
-    facts, shown = _metadata(tree, url), visible_text(tree)
-    main = read_book(tree) or _choose(tree)
+    shown = visible_text(tree)
+    is_article = len(shown) <= LONGEST_ARTICLE
+    facts = (_metadata(tree, url) if is_article else {}) | _stated(tree)
+    main = read_book(tree) or (_choose(tree) if is_article else blocks_of(tree))
     if not main:
         raise InputError("empty", "a page without text")
     output = to_markdown(main)
-    title, date = facts.pop("title", ""), facts.pop("date", "")
+    title = facts.pop("title", "") or " ".join(tree.xpath("string(//title)").split())
+    date = facts.pop("date", "")
     if check and (lost := missing(shown, output)):
         facts["missing"] = lost
     seen = {**(measurements or {}), **fidelity(shown, output)}
@@ -123,11 +127,17 @@ def _metadata(tree: Any, url: str) -> dict[str, str]:
 
     found = extract_metadata(tree, default_url=url or None, date_config=DATES)
     facts = {key: getattr(found, key) for key in ("title", "date", "author", "sitename", "url", "license")}
-    facts["title"] = facts["title"] or " ".join(tree.xpath("string(//title)").split())
     facts["author"] = facts["author"] or _first(tree, AUTHOR)  # it drops names without a space, as Japanese ones are
-    for key, path in rules()["facts"].items():
-        facts[key] = ", ".join(dict.fromkeys(value.strip() for value in tree.xpath(path)))
     return {key: str(value) for key, value in facts.items() if value}
+
+
+def _stated(tree: Any) -> dict[str, str]:
+    """What a page says in elements made for it: its reservations, licence, and the pages before and after it."""
+    facts = {
+        key: ", ".join(dict.fromkeys(value.strip() for value in tree.xpath(path)))
+        for key, path in rules()["facts"].items()
+    }
+    return {key: value for key, value in facts.items() if value}
 
 
 def _first(tree: Any, path: str) -> str:
