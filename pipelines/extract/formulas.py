@@ -28,6 +28,7 @@ MARKED = (
     " or contains(concat(' ', @class, ' '), ' arithmatex ')]"
 )
 DELIMITED = re.compile(r"\s*(?:\\\((.*)\\\)|\\\[(.*)\\\]|\$\$(.*)\$\$|\$(.*)\$)\s*", re.DOTALL)
+STYLED = re.compile(r"\A\{\\(?:display|text)style (.*)\}\Z")  # as MediaWiki has it around every formula
 TEX_ENCODINGS = ("application/x-tex", "tex", "latex")
 
 
@@ -68,7 +69,7 @@ def _taken(element: Any, called: str) -> Iterator[str]:
 
 
 def _put(element: etree._Element, tex: str, *, display: bool) -> None:
-    tex = " ".join(tex.split())
+    tex = STYLED.sub(r"\1", " ".join(tex.split()))
     if not tex:
         return
     parent = element.getparent()

@@ -88,6 +88,15 @@ def test_a_program_that_marks_no_place_gives_the_whole_body():
     assert to_markdown(read_book(parse_html(page))).startswith(f"# 回帰\n\n{SENTENCE}")
 
 
+def test_an_encyclopedia_loses_its_links_to_edit_and_its_boxes_of_links():
+    page = (
+        "<head><meta name=generator content='MediaWiki 1.44'></head><body><div id=siteSub>出典: フリー百科事典</div>"
+        f"<div class='mw-content-ltr mw-parser-output'><p>{SENTENCE}</p><h2>概要</h2>"
+        f"<span class=mw-editsection>[<a href=/e>編集</a>]</span><p>{SENTENCE}</p><table class=navbox><tr><td>一覧</table></div>"
+    )
+    assert to_markdown(read_book(parse_html(page))) == f"{SENTENCE}\n\n## 概要\n\n{SENTENCE}"
+
+
 def test_permanent_links_tell_a_chapter_without_code():
     page = f"<body><ul><li>索引</ul><main><h1>序<a class=headerlink href=#i>¶</a></h1><p>{SENTENCE}</p></main></body>"
     assert to_markdown(read_book(parse_html(page))) == f"# 序\n\n{SENTENCE}"
@@ -123,6 +132,7 @@ MATHML = "<math{}><mfrac><mi>a</mi><msup><mi>b</mi><mn>2</mn></msup></mfrac></ma
         ("<math><mover><mi>y</mi><mo>^</mo></mover><mo>=</mo><mi>α</mi><mi>x</mi></math>", r"$\hat{y}=\alpha x$"),
         ("<math><munderover><mo>∑</mo><mi>i</mi><mi>n</mi></munderover><mi>sin</mi></math>", r"$\sum_{i}^{n}\sin$"),
         ("<math><mroot><mi>x</mi><mn>3</mn></mroot><mtext>円</mtext></math>", r"$\sqrt[3]{x}\text{円}$"),
+        ('<math alttext="{\\displaystyle y_{t}}"><mi>y</mi></math>', "$y_{t}$"),
         ("<math><msub><mi>x</mi></msub></math>", "$x$"),
         ('<span style="display:none"><math alttext="z"><mi>z</mi></math></span>', "$z$"),
     ],
