@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipelines.extract.tables import Block
 
 SYMBOL = re.compile(r"[\s¶#§🔗⚓\ufe0f\u200b]*")
-GENERATORS = "//meta[translate(@name, 'G', 'g') = 'generator']/@content"
+GENERATORS = "//meta[translate(@name, 'G', 'g') = 'generator']/@content | /html/@*[name() = 'xmlns:epub']"
 
 
 def read_book(tree: Any) -> list[Block]:

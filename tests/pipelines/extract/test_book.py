@@ -97,6 +97,14 @@ def test_an_encyclopedia_loses_its_links_to_edit_and_its_boxes_of_links():
     assert to_markdown(read_book(parse_html(page))) == f"{SENTENCE}\n\n## 概要\n\n{SENTENCE}"
 
 
+def test_a_chapter_of_an_epub_is_read_whole():
+    lines = "".join(f"<p><span>「{n}」</span></p>" for n in "はいえ")
+    page = (
+        f'<?xml version="1.0"?><html xmlns:epub="http://www.idpf.org/2007/ops"><body><h1>一</h1>{lines}</body></html>'
+    )
+    assert to_markdown(read_book(parse_html(page))) == "# 一\n\n「は」\n\n「い」\n\n「え」"
+
+
 def test_permanent_links_tell_a_chapter_without_code():
     page = f"<body><ul><li>索引</ul><main><h1>序<a class=headerlink href=#i>¶</a></h1><p>{SENTENCE}</p></main></body>"
     assert to_markdown(read_book(parse_html(page))) == f"# 序\n\n{SENTENCE}"
