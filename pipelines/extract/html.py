@@ -76,6 +76,9 @@ def read_html(
     settle_formulas(tree)
     settle_footnotes(tree)
     shown = visible_text(tree)
+    for form in tree.iter("form"):
+        if 2 * len(visible_text(form)) > len(shown):
+            form.tag = "div"  # ASP.NET has one around every page: it is no form to fill in
     is_article = len(shown) <= LONGEST_ARTICLE
     facts = (_metadata(tree, url) if is_article else {}) | _stated(tree)
     main = read_book(tree) or (_choose(tree) if is_article else blocks_of(tree))

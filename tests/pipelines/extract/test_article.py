@@ -42,6 +42,17 @@ def test_furniture_that_holds_the_article_is_none():
     assert "第6四半期" in to_markdown(choose(tree, []))
 
 
+ENGLISH = "".join(f"<p>Net sales in quarter {n} rose by {n} percent, and profit improved, too.</p>" for n in range(9))
+
+
+@pytest.mark.parametrize("body", [BODY, ENGLISH])
+def test_a_form_around_the_page_is_no_form(body):
+    around = "<div class=x><p>短い。</p></div>"
+    text = read_html(f"<body>{around}<form id=aspnetForm><h1>決算</h1><div>{body}</div></form></body>").text
+    assert text == read_html(f"<body>{around}<div><h1>決算</h1><div>{body}</div></div></body>").text
+    assert text.count("\n\n") >= 5
+
+
 def test_what_most_of_the_page_stands_in_is_no_furniture_whatever_it_is_called():
     tree = parse_html(page(f'<div class="hidden-menu l-sidebar">{BODY}</div>'))
     assert "第6四半期" in to_markdown(read_article(tree))
