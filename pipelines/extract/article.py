@@ -7,7 +7,9 @@ furniture and without lists of links. Sizes are in bytes of UTF-8 by three, whic
 third, about what each of them says: the weights were chosen on Japanese pages and hold for others.
 
 `choose`, for Japanese pages: where the article has too few of the sentences of a container with a usual name, or of
-trafilatura's main text, these are taken instead. On 25 pages with gold it gives F1 .945 where trafilatura has .836.
+the main text of two other extractors, these are taken instead. On 26 pages with gold it gives F1 .944, never less than
+.52, where trafilatura has .837. It stays there when paragraphs are made <div>s, the page is put into a table, a form or
+an <article>, and when its wrapper is called a sidebar; without any class and id it gives .854.
 """
 
 from __future__ import annotations
@@ -51,17 +53,20 @@ class _Weight:
 def is_japanese(blocks: Iterable[Block]) -> bool:
     """Whether a twentieth of what the page says is kana."""
     text = "".join(block.text for block in blocks)
-    return 20 * len(KANA.findall(text)) >= len(text)
+    return 20 * len(KANA.findall(text)) >= len(text) > 0
 
 
-def choose(tree: etree._Element, main: list[Block]) -> list[Block]:
-    """The article, or the container with a usual name, or `main`: the first that has enough of the sentences."""
+def choose(tree: etree._Element, *others: list[Block]) -> list[Block]:
+    """The article, the container with a usual name, or the first of `others`: which is first to have enough sentences.
+
+    `others`: what extractors take for the main text; what one of them alone has counts for nothing.
+    """
     named = _named(tree)  # before the article, for which furniture is hidden
     article, enough = read_article(tree), rules()["article"]["enough"]
-    least = enough["main"] * _prose(main)
-    if article and _prose(article) >= max(least, enough["named"] * _prose(named)):
+    least = enough["others"] * min(map(_prose, others), default=0)
+    if is_japanese(article) and _prose(article) >= max(least, enough["named"] * _prose(named)):
         return article
-    return named if named and _prose(named) >= least else main
+    return named if named and _prose(named) >= least else others[0] if others else article
 
 
 def _prose(blocks: list[Block]) -> int:
@@ -121,17 +126,28 @@ def _hide_lists(place: etree._Element, weights: dict[etree._Element, _Weight]) -
             element.set("hidden", "")
 
 
-def _furniture(tree: etree._Element) -> list[etree._Element]:
-    """What its class or id calls so, but for what the article stands in: "has-sidebar" may be the whole page."""
-    called = re.compile(rules()["article"]["furniture"])
-    weights = _weigh(tree)
+def drop_false_names(tree: etree._Element) -> None:
+    """What most of the page stands in is no furniture: it loses the names that say so, such as "has-sidebar".
+
+    Comments alone may be longer than what they are about, and keep theirs.
+    """
+    called, weights = re.compile(rules()["article"]["furniture"]), _weigh(tree)
     most = rules()["article"]["held"] * max((weight.own for weight in weights.values()), default=0)
+    for element in (element for element, weight in weights.items() if weight.own > most):
+        for attribute in ("class", "id"):
+            words = (element.get(attribute) or "").split()
+            kept = [word for word in words if "comment" in word.lower() or not called.search(word)]
+            element.set(attribute, " ".join(kept))
+
+
+def _furniture(tree: etree._Element) -> list[etree._Element]:
+    """What its class or id calls so, and what holds nothing that an article begins with."""
+    called = re.compile(rules()["article"]["furniture"])
     return [
         element
         for element in tree.iter(etree.Element)
         if local_name(element) not in NEVER_FURNITURE
         and called.search(f"{element.get('class') or ''} {element.get('id') or ''}")
-        and (element not in weights or weights[element].own <= most)
         and next(element.iter("main", "article", "h1"), None) is None
     ]
 

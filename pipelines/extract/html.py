@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from lxml import etree
 
 from pipelines.extract import Failure, Part
-from pipelines.extract.article import choose, is_japanese, read_article
+from pipelines.extract.article import choose, drop_false_names, is_japanese, read_article
 from pipelines.extract.book import read_book
 from pipelines.extract.encoding import decode
 from pipelines.extract.fidelity import fidelity, missing, visible_text
@@ -72,6 +72,9 @@ def read_html(
     """
     tree: Any = parse_html(text)
     hide_by_style(tree)
+    for whole in tree.iter("html", "body"):  # hidden only until a script has run
+        whole.attrib.pop("style", None)
+        whole.attrib.pop("hidden", None)
     settle_ruby(tree, ruby)
     settle_formulas(tree)
     settle_footnotes(tree)
@@ -95,10 +98,11 @@ def read_html(
 
 def _choose(tree: etree._Element) -> list[Block]:
     """The article of a Japanese page, what most extractors keep of another, or all of a page that has no main text."""
-    page, main = blocks_of(tree), _main_text(tree)
+    drop_false_names(tree)
+    page, main, readable = blocks_of(tree), _main_text(tree), _readable(tree)
     if is_japanese(page):
-        return choose(tree, main) or page
-    return agreed(page, [main, _readable(tree), read_article(tree)]) or page
+        return choose(tree, main, readable) or page
+    return agreed(page, [main, readable, read_article(tree)]) or page
 
 
 def _main_text(tree: etree._Element) -> list[Block]:

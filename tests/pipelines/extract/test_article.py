@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.extract.article import choose, is_japanese, read_article
+from pipelines.extract.article import choose, drop_false_names, is_japanese, read_article
 from pipelines.extract.html import read_html
 from pipelines.extract.markup import hide_by_style, parse_html
 from pipelines.extract.tables import Block
@@ -55,6 +55,7 @@ def test_a_form_around_the_page_is_no_form(body):
 
 def test_what_most_of_the_page_stands_in_is_no_furniture_whatever_it_is_called():
     tree = parse_html(page(f'<div class="hidden-menu l-sidebar">{BODY}</div>'))
+    drop_false_names(tree)
     assert "第6四半期" in to_markdown(read_article(tree))
 
 
@@ -104,3 +105,21 @@ def test_a_page_measures_what_its_main_text_leaves_out():
     assert 0 < part.measurements["numbers_kept"] < 1
     assert part.measurements["signs_kept"] == 1.0
     assert "2024\t2024 2023" in part.metadata["missing"]
+
+
+def test_a_banner_in_another_language_is_not_the_article_of_a_japanese_page():
+    banner = "<div><p>We use cookies and similar technologies to improve your experience on this site.</p></div>" * 3
+    lines = "<br>".join(["今日は晴れ", "会社へ行く", "帰りに本を買った", "とても面白い"] * 3)
+    assert "会社へ行く" in read_html(f"<body>{banner}<div class=entry-body>{lines}。</div></body>").text
+
+
+@pytest.mark.parametrize("attributes", ['style="visibility:hidden"', "hidden", 'style="display:none"'])
+def test_a_page_that_a_script_will_show_is_seen(attributes):
+    text = read_html(f"<html {attributes}><body {attributes}><div>{BODY}</div></body></html>").text
+    assert text.startswith("第1四半期")
+
+
+def test_what_one_extractor_alone_keeps_does_not_outvote_the_article():
+    junk = [Block("ここに長い別の文章がある。" * 60)]
+    tree = parse_html(page(f"<div>{BODY}</div>"))
+    assert to_markdown(choose(tree, junk, [Block("短い。")])).startswith("第1四半期")
