@@ -63,10 +63,10 @@ def choose(tree: etree._Element, *others: list[Block]) -> list[Block]:
     """
     named = _named(tree)  # before the article, for which furniture is hidden
     article, enough = read_article(tree), rules()["article"]["enough"]
-    least = enough["others"] * min(map(_prose, others), default=0)
+    least = max(1, enough["others"] * min(map(_prose, others), default=0))
     if is_japanese(article) and _prose(article) >= max(least, enough["named"] * _prose(named)):
         return article
-    return named if named and _prose(named) >= least else others[0] if others else article
+    return named if _prose(named) >= least else next(filter(None, others), article)
 
 
 def _prose(blocks: list[Block]) -> int:
