@@ -140,12 +140,15 @@ def _readability() -> Callable[[str], str]:
 
 
 def _newspaper() -> Callable[[str], str]:
+    from html import unescape
+
     import tinysegmenter  # noqa: F401 - newspaper4k raises on every Japanese page without it
     from newspaper import article
 
-    def read(page: str) -> str:
-        language = "ja" if any("\u3041" <= c <= "\u30fe" for c in page) else "en"
-        return str(article("http://localhost/", language=language, input_html=page).text)
+    def read(page: str) -> str:  # its own choice of language goes by <html lang>, which Japanese pages seldom have
+        seen = unescape(page)  # most of the pages are written in character references
+        language = {"language": "ja"} if any("\u3041" <= c <= "\u30fe" for c in seen) else {}
+        return str(article("http://localhost/", input_html=page, fetch_images=False, **language).text)
 
     return read
 

@@ -141,10 +141,12 @@ class Shown:
 
     def __init__(self, form: str) -> None:
         self.form = form
+        self.begun = False
 
-    def show(self, part: Part, file: str, *, first: bool) -> None:
+    def show(self, part: Part, file: str, *, first: bool) -> None:  # noqa: ARG002 - all documents stand in one text
         """One document of `file`."""
-        click.echo(_formatted(part, file, self.form, first=first))
+        click.echo(_formatted(part, file, self.form, first=not self.begun))
+        self.begun = True
 
 
 class Checked:

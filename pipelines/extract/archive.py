@@ -93,9 +93,9 @@ def examine_members(path: Path) -> Iterator[Member | None]:
             yield None
     except DAMAGE as error:
         if not found:
-            raise InputError("broken", f"the archive: {type(error).__name__}") from None
+            raise InputError("broken", f"the archive is cut off or damaged: {type(error).__name__}") from None
         place = f"after {len(found)}"
-        found[place] = Member(place, error=f"broken: the archive is damaged: {type(error).__name__}")
+        found[place] = Member(place, error=f"broken: the archive is cut off or damaged: {type(error).__name__}")
     chosen = documents_of(list(found), indices)
     yield from (found[name] for name in chosen)
     yield from (member for member in found.values() if member.error and member.name not in set(chosen))
@@ -220,7 +220,7 @@ class Unpacker:
                     file.write(chunk)
         except DAMAGE as error:
             self._path = None
-            raise InputError("broken", f"the archive: {type(error).__name__}") from None
+            raise InputError("broken", f"the archive is cut off or damaged: {type(error).__name__}") from None
         return self.target
 
     def _reopened(self, path: Path, name: str) -> _Entry:

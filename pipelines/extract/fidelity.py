@@ -52,8 +52,12 @@ def fidelity(source: str, output: str) -> dict[str, float]:
 
 
 def _kept(pattern: re.Pattern[str], source: str, output: str) -> float:
-    wanted, found = (Counter(map(_bare, pattern.findall(text))) for text in (source, output))
+    wanted, found = _figures(pattern, source), _figures(pattern, output)
     return (wanted & found).total() / wanted.total() if wanted else 1.0
+
+
+def _figures(pattern: re.Pattern[str], text: str) -> Counter[str]:
+    return Counter(map(_bare, pattern.findall(text)))
 
 
 def _bare(figure: str) -> str:
@@ -68,11 +72,23 @@ def missing(source: str, output: str) -> str:
 
 
 def _missing(pattern: re.Pattern[str], source: str, output: str) -> Iterator[str]:
-    """The last of its occurrences are told: which one of several equal figures is gone cannot be known."""
-    found = Counter(map(_bare, pattern.findall(output)))
-    for hit in pattern.finditer(source):
+    """Of several equal figures those are told whose line is not in the output, then the first ones."""
+    lost = _figures(pattern, source) - _figures(pattern, output)
+    if not lost:
+        return
+    text = _bare(output)
+    hits = [hit for hit in pattern.finditer(source) if lost[_bare(hit.group())]]
+    told = []
+    for hit in sorted(hits, key=lambda hit: _bare(_line(source, hit)) in text):
         figure = _bare(hit.group())
-        found[figure] -= 1
-        if found[figure] < 0:
-            around = source[max(0, hit.start() - CONTEXT) : hit.end() + CONTEXT]
-            yield f"{figure}\t{' '.join(around.split())}"
+        if lost[figure]:
+            lost[figure] -= 1
+            told.append(hit)
+    for hit in sorted(told, key=lambda hit: hit.start()):
+        around = source[max(0, hit.start() - CONTEXT) : hit.end() + CONTEXT]
+        yield f"{_bare(hit.group())}\t{' '.join(around.split())}"
+
+
+def _line(text: str, hit: re.Match[str]) -> str:
+    end = text.find("\n", hit.end())
+    return text[text.rfind("\n", 0, hit.start()) + 1 : end if end >= 0 else len(text)]

@@ -14,6 +14,8 @@ from pipelines.extract.markup import HIDING, local_name, replace_with, text_of
 from pipelines.extract.mathml import latex
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lxml import etree
 
 TEX_SCRIPT = "//script[starts-with(@type, 'math/tex')]"
@@ -26,6 +28,7 @@ MARKED = (
     " or contains(concat(' ', @class, ' '), ' arithmatex ')]"
 )
 DELIMITED = re.compile(r"\s*(?:\\\((.*)\\\)|\\\[(.*)\\\]|\$\$(.*)\$\$|\$(.*)\$)\s*", re.DOTALL)
+STYLED = re.compile(r"\A\{\\(?:display|text)style (.*)\}\Z")  # as MediaWiki has it around every formula
 TEX_ENCODINGS = ("application/x-tex", "tex", "latex")
 
 
@@ -42,14 +45,31 @@ def settle_formulas(tree: Any) -> None:
             if (tex := _tex(element)) is not None:
                 _put(element, tex, display=_is_display(element))
     for element in tree.xpath(MARKED):
-        if found := DELIMITED.fullmatch(text_of(element)):
-            inline, *displayed = found.groups()
-            inline = inline or displayed.pop()
-            _put(element, inline or next(filter(None, displayed), ""), display=inline is None)
+        _settle_marked(element)
+
+
+def _settle_marked(element: Any) -> None:
+    """A formula in its TeX: between delimiters, or, as Pandoc has it for KaTeX, without them and in no markup."""
+    number = "".join(_taken(element, "eqno")).strip("() \n¶")
+    text, words = text_of(element), (element.get("class") or "").split()
+    if found := DELIMITED.fullmatch(text):
+        inline, *displayed = found.groups()
+        inline = inline or displayed.pop()
+        tex = inline or next(filter(None, displayed), "")
+        _put(element, f"{tex} \\tag{{{number}}}" if number else tex, display=inline is None)
+    elif not len(element) and ("inline" in words or "display" in words):
+        _put(element, text, display="display" in words)
+
+
+def _taken(element: Any, called: str) -> Iterator[str]:
+    """The texts of what is called so in `element`, which is taken out."""
+    for inner in element.find_class(called):
+        yield text_of(inner)
+        inner.drop_tree()
 
 
 def _put(element: etree._Element, tex: str, *, display: bool) -> None:
-    tex = " ".join(tex.split())
+    tex = STYLED.sub(r"\1", " ".join(tex.split()))
     if not tex:
         return
     parent = element.getparent()

@@ -67,7 +67,7 @@ def sniff_bytes(head: bytes, size: int) -> Sniffed:
     if row := _match(head, table["compressed"]):
         return _sniff_compressed(head, row)
     if row := _match(head, table["refused"]):
-        raise InputError("unsupported", row["media_type"])
+        raise _refusal(row)
     return _sniff_text(head, whole=len(head) >= size)
 
 
@@ -77,6 +77,10 @@ def _signatures() -> dict[str, list[dict[str, Any]]]:
     for row in (row for rows in tables.values() for row in rows if "pattern" not in row):
         row["bytes"] = bytes.fromhex(str(row["hex"])) if "hex" in row else row["text"].encode()
     return tables
+
+
+def _refusal(row: dict[str, Any]) -> InputError:
+    return InputError("unsupported", ", ".join(filter(None, (row["media_type"], row.get("because")))))
 
 
 def archive_kind(head: bytes) -> str:
@@ -113,7 +117,7 @@ def _sniff_compressed(head: bytes, row: dict[str, Any]) -> Sniffed:
     elif inner and _is_jsonl(decode(inner).text, whole=False):
         found = Sniffed("application/jsonl", "jsonl")
     else:
-        raise InputError("unsupported", row["media_type"])
+        raise _refusal(row)
     return Sniffed(f"{found.media_type}+{row['suffix']}", found.format)
 
 

@@ -1,8 +1,9 @@
 """Sources of textbooks (Quarto, reStructuredText, LaTeX, Markdown) -> plain Markdown.
 
 In: the text of a source. Out: what its reader sees, in Markdown: no comments, chunk options, directives or preamble;
-headings as headings. Code stays as it is. What each format looks like, and what is rewritten in it, is a list of
-patterns in ``sources.yaml``: it follows these formats as far as their own text goes, and runs no macros.
+headings as headings, tables of LaTeX as tables. Code stays as it is. What each format looks like, and what is rewritten
+in it, is a list of patterns in ``sources.yaml``: it follows these formats as far as their own text goes, and runs no
+macros.
 """
 
 from __future__ import annotations
@@ -14,7 +15,15 @@ from typing import Any
 
 import yaml
 
+from pipelines.extract.tables import Block, Cell, Table, span
+
 MARK = "\ue000{}\ue001"  # a piece of code, by its number, while the text around it is rewritten
+LATEX_ROW = re.compile(r"\\\\(?:\[[^\]\n]*\])?|\\tabularnewline\b")
+LATEX_CELL = re.compile(r"(?<!\\)&")
+LATEX_WIDE = re.compile(r"\\multicolumn\{(\d{1,3})\}\{[^{}\n]*\}\{(.*)\}", re.DOTALL)
+LATEX_RULE = re.compile(
+    r"(?<!\\)%.*|\\(?:hline|toprule|midrule|bottomrule|endhead|endfirsthead)\b|\\(?:cline|cmidrule(?:\([^()\n]*\))?)\{[^{}\n]*\}"
+)
 MARKED = re.compile("\ue000(\\d+)\ue001")
 
 
@@ -30,6 +39,8 @@ def plain_markdown(text: str) -> str:
         return MARK.format(len(kept) - 1)
 
     text = rules["code"].sub(keep, text.replace("\ue000", "").replace("\ue001", ""))
+    if rules["table"]:
+        text = rules["table"].sub(_table, text)
     text = _headings(_rewritten(text, rules["elsewhere"]), rules["underlines"])
     text = MARKED.sub(lambda found: kept[int(found.group(1))], text)
     return re.sub(r"\n{3,}", "\n\n", text)
@@ -56,6 +67,18 @@ def _headings(text: str, underlines: re.Pattern[str] | None) -> str:
     return underlines.sub(heading, text)
 
 
+def _table(found: re.Match[str]) -> str:
+    """A table of LaTeX as one of Markdown: what is over several columns stands in the first of them."""
+    table = Table()
+    for row in LATEX_ROW.split(LATEX_RULE.sub("", found.group("rows"))):
+        table.rows.append([])
+        for cell in LATEX_CELL.split(row):
+            wide = LATEX_WIDE.fullmatch(cell.strip())
+            text = " ".join((wide.group(2) if wide else cell).split())
+            table.add(Cell([Block(text)] if text else [], span(wide.group(1)) if wide else 1))
+    return "\n" + "\n\n".join(map(str, table.blocks())) + "\n"
+
+
 @cache
 def _formats() -> list[dict[str, Any]]:
     read: dict[str, dict[str, Any]] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))
@@ -64,6 +87,7 @@ def _formats() -> list[dict[str, Any]]:
             "sign": re.compile(rules["sign"], re.MULTILINE),
             "code": re.compile(rules["code"], re.MULTILINE),
             "code_as": rules["code_as"],
+            "table": re.compile(rules["table"]) if "table" in rules else None,
             "underlines": re.compile(rules["underlines"], re.MULTILINE) if "underlines" in rules else None,
             **{
                 key: [(re.compile(a, re.MULTILINE), b) for a, b in rules.get(key, [])]

@@ -2,7 +2,8 @@
 
 In: the cells of a table in the order of the markup, each with its blocks and spans. Out: blocks. A cell that spans rows
 or columns is written once, at its top left, and blank in the rest of its span: the grid stays aligned and no figure is
-counted twice. Rows and columns that are blank throughout (spacers) are left out.
+counted twice. Rows and columns that are blank throughout (spacers) are left out. A sign in a cell of its own goes to
+its figure: reports to the SEC have "$", "(1,234" and ")" in three.
 
 Tables that only place things on the page are taken apart in reading order: a table of one row or one column, and one
 whose cells hold headings, lists or tables of their own. html2text and markdownify shift the rows under a rowspan to the
@@ -11,11 +12,16 @@ left; trafilatura leaves out the separator row of a table without <th>, which ev
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
 
 WIDEST_SPAN = 1000  # HTML Living Standard, 4.9.11: larger colspans are cut to this
+
+CURRENCY = re.compile(r"[$€£¥￥]|US\$|HK\$")
+FIGURE = re.compile(r"[$€£¥￥(（△▲−-]*(?:\d|—)")
+CLOSING = re.compile(r"[)）]?[%％]?(?<=.)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,7 @@ class Table:
 
     def blocks(self) -> list[Block]:
         """The table as one block of Markdown, or what it holds in reading order where it is only layout."""
-        grid = self._grid()
+        grid = _with_signs(self._grid())
         columns = sorted({column for _, column in grid})
         rows = [[grid[at] for at in places] for _, places in groupby(sorted(grid), key=itemgetter(0))]
         if len(rows) < 2 or len(columns) < 2 or any(cell.is_page for cell in grid.values()):
@@ -93,6 +99,28 @@ class Table:
                 taken.update(dict.fromkeys(range(column, column + cell.across), last))
                 column += cell.across
         return grid
+
+
+def _with_signs(grid: dict[tuple[int, int], Cell]) -> dict[tuple[int, int], Cell]:
+    """A currency stands with the figure after it; a bracket or per cent, in a column of such, with the one before."""
+    others = {column for (_, column), cell in grid.items() if not CLOSING.fullmatch(cell.line)}
+    joined: dict[tuple[int, int], Cell] = {}
+    last = (-1, -1)
+    for (row, column), cell in sorted(grid.items(), key=itemgetter(0)):
+        before = joined.get(last) if last[0] == row else None
+        if before and last[1] + before.across == column and _belong_together(before, cell, alone=column not in others):
+            joined[last] = Cell([Block(before.line + cell.line)], before.across + cell.across, cell.down)
+        else:
+            last = (row, column)
+            joined[last] = cell
+    return joined
+
+
+def _belong_together(before: Cell, after: Cell, *, alone: bool) -> bool:
+    if any(len(cell.blocks) != 1 or not cell.blocks[0].plain for cell in (before, after)):
+        return False
+    figure = FIGURE.match(after.line) is not None
+    return CURRENCY.fullmatch(before.line) is not None if figure else alone and FIGURE.search(before.line) is not None
 
 
 def span(value: str | None, most: int = WIDEST_SPAN) -> int:

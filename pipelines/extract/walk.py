@@ -209,7 +209,7 @@ def fenced(text: str, language: str = "") -> str:
 def code_text(element: etree._Element) -> str:
     """The lines of code in an element: as they are, and where <br> or an element for each line breaks them."""
     pieces: list[str] = []
-    hidden, lines = element_names("hidden"), element_names("line")
+    hidden, lines = element_names("hidden") | {"button"}, element_names("line")
     events = etree.iterwalk(element, events=("start", "end"))
     for event, inner in events:
         name = local_name(inner)

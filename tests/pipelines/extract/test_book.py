@@ -44,6 +44,7 @@ def test_the_sidebar_goes_and_headings_lose_their_numbers_and_links():
         ('<div class="highlight-python notranslate"><pre>a\n\tb</pre></div>', "```python\na\n\tb\n```"),
         ("<pre>one<br>two</pre>", "```\none\ntwo\n```"),
         ("<pre><div>one</div><div>  two</div></pre>", "```\none\n  two\n```"),
+        ("<pre>one\ntwo<button>copy</button></pre>", "```\none\ntwo\n```"),
         ("<p>関数<code>lm()</code>で</p>", "関数`lm()`で"),
         ("<p><code>a`b</code></p>", "``a`b``"),
     ],
@@ -60,6 +61,55 @@ def test_line_numbers_and_buttons_are_no_code():
     assert "1\n2" not in text
 
 
+@pytest.mark.parametrize(
+    "pager",
+    [
+        (
+            '<div class="navheader"><table><tr><th colspan=2>回帰</th></tr><tr><td><a accesskey="p" href=1>前のページ</a></td>'
+            '<td><a accesskey="n" href=3>次のページ</a></td></tr></table></div>'
+        ),
+        '<div class="header"><p>Next: <a rel="next" href=#x>分散</a>, Up: <a rel="up" href=#t>目次</a></p></div>',
+    ],
+)
+def test_links_to_the_chapters_around_go_with_what_holds_them(pager):
+    text = read(f"{pager}<h2>準備</h2><p>まず。</p>")
+    assert text.endswith("## 準備\n\nまず。")
+    assert text.count("\n\n") == 3
+    assert "分散" not in text
+    assert "ページ" not in text
+
+
+def test_a_program_that_marks_no_place_gives_the_whole_body():
+    page = (
+        chapter('<div class="toc2"><a href="#一">一</a></div>')
+        .replace("main>", "div>")
+        .replace("quarto", "DocBook XSL")
+    )
+    assert to_markdown(read_book(parse_html(page))).startswith(f"# 回帰\n\n{SENTENCE}")
+
+
+def test_an_encyclopedia_loses_its_links_to_edit_and_its_boxes_of_links():
+    page = (
+        "<head><meta name=generator content='MediaWiki 1.44'></head><body><div id=siteSub>出典: フリー百科事典</div>"
+        f"<div class='mw-content-ltr mw-parser-output'><p>{SENTENCE}</p><h2>概要</h2>"
+        f"<span class=mw-editsection>[<a href=/e>編集</a>]</span><p>{SENTENCE}</p><table class=navbox><tr><td>一覧</table></div>"
+    )
+    assert to_markdown(read_book(parse_html(page))) == f"{SENTENCE}\n\n## 概要\n\n{SENTENCE}"
+
+
+def test_a_chapter_of_an_epub_is_read_whole():
+    lines = "".join(f"<p><span>「{n}」</span></p>" for n in "はいえ")
+    page = (
+        f'<?xml version="1.0"?><html xmlns:epub="http://www.idpf.org/2007/ops"><body><h1>一</h1>{lines}</body></html>'
+    )
+    assert to_markdown(read_book(parse_html(page))) == "# 一\n\n「は」\n\n「い」\n\n「え」"
+
+
+def test_permanent_links_tell_a_chapter_without_code():
+    page = f"<body><ul><li>索引</ul><main><h1>序<a class=headerlink href=#i>¶</a></h1><p>{SENTENCE}</p></main></body>"
+    assert to_markdown(read_book(parse_html(page))) == f"# 序\n\n{SENTENCE}"
+
+
 MATHML = "<math{}><mfrac><mi>a</mi><msup><mi>b</mi><mn>2</mn></msup></mfrac></math>"
 
 
@@ -68,6 +118,12 @@ MATHML = "<math{}><mfrac><mi>a</mi><msup><mi>b</mi><mn>2</mn></msup></mfrac></ma
     [
         (r'<span class="math inline">\(x^2\)</span>', "$x^2$"),
         (r'<span class="math display">\[ y = \beta \]</span>', "$$y = \\beta$$"),
+        (r'<span class="math inline">\alpha</span>', r"$\alpha$"),
+        ('<span class="math inline"><em>x</em><sub>t</sub></span>', "xt"),
+        (
+            r'<div class="math notranslate"><span class="eqno">(7)<a href="#e">¶</a></span>\[y=x\]</div>',
+            r"$$y=x \tag{7}$$",
+        ),
         ('<script type="math/tex">a+b</script>', "$a+b$"),
         ('<span class="MathJax">ab</span><script type="math/tex; mode=display">a+b</script>', "$$a+b$$"),
         (
@@ -84,6 +140,7 @@ MATHML = "<math{}><mfrac><mi>a</mi><msup><mi>b</mi><mn>2</mn></msup></mfrac></ma
         ("<math><mover><mi>y</mi><mo>^</mo></mover><mo>=</mo><mi>α</mi><mi>x</mi></math>", r"$\hat{y}=\alpha x$"),
         ("<math><munderover><mo>∑</mo><mi>i</mi><mi>n</mi></munderover><mi>sin</mi></math>", r"$\sum_{i}^{n}\sin$"),
         ("<math><mroot><mi>x</mi><mn>3</mn></mroot><mtext>円</mtext></math>", r"$\sqrt[3]{x}\text{円}$"),
+        ('<math alttext="{\\displaystyle y_{t}}"><mi>y</mi></math>', "$y_{t}$"),
         ("<math><msub><mi>x</mi></msub></math>", "$x$"),
         ('<span style="display:none"><math alttext="z"><mi>z</mi></math></span>', "$z$"),
     ],

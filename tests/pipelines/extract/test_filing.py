@@ -216,6 +216,8 @@ def test_what_is_missing_is_told_with_its_place():
     lines = missing("売上高 1,234\n利益は △56 である\n1,234", "1,234 56").split("\n")
     assert lines == ["△56\t売上高 1,234 利益は △56 である 1,234", "1,234\t売上高 1,234 利益は △56 である 1,234"]
     assert missing("12 △3", "| 12 | △ 3 |") == ""
+    assert missing("本文は 13 日\n広告 13", "本文は 13 日") == "13\t本文は 13 日 広告 13"
+    assert missing("広告 13 円\n" + "あ" * 30 + "\n本文は 13 日", "本文は 13 日").endswith("あ" * 19)
 
 
 INSTANCE = (

@@ -75,6 +75,21 @@ def test_spacer_rows_and_columns_are_left_out():
     assert text == "| a | b |\n| --- | --- |\n| c | d |"
 
 
+def test_signs_in_cells_of_their_own_go_to_their_figures():
+    table = (
+        "<table><tr><td>Item<td colspan=3>2024<td colspan=2>Change</tr>"
+        "<tr><td>Net income<td>$<td>1,234<td><td>12<td>%</tr>"
+        "<tr><td>Net loss<td>$<td>(567<td>)<td>(3<td>)%</tr>"
+        "<tr><td>Equity<td colspan=2>(89<td>)<td>—<td>%</tr></table>"
+    )
+    assert markdown(table) == (
+        "| Item | 2024 | Change |\n| --- | --- | --- |\n| Net income | $1,234 | 12% |\n"
+        "| Net loss | $(567) | (3)% |\n| Equity | (89) | —% |"
+    )
+    units = "<table><tr><td>率<td>値<td>単位</tr><tr><td>利益率<td>12.3<td>%</tr></table>"
+    assert markdown(units).endswith("| 利益率 | 12.3 | % |")
+
+
 def test_a_table_in_a_table_is_taken_out_of_its_layout():
     inner = table("<td>a<td>b", "<td>c<td>d")
     assert markdown(table(f"<td>左<td>{inner}", "<td>x<td>y")) == "左\n\n| a | b |\n| --- | --- |\n| c | d |\n\nx y"

@@ -12,9 +12,12 @@ import pytest
 import pipelines.extract  # noqa: F401 - promises the extractors
 from pipelines.extract import Raw
 from pipelines.extract.archive import Unpacker, is_archive, list_members
+from pipelines.extract.html import read_html
+from pipelines.extract.sandbox import Sandbox
 from pipelines.extract.sniff import sniff
 from registry.errors import InputError
 from registry.names import extractor
+from registry.recipe import Limits
 
 FILING = (
     '<?xml version="1.0" encoding="utf-8"?><html xmlns="http://www.w3.org/1999/xhtml" xmlns:ix="http://www.xbrl.org/2008/inlineXBRL">'
@@ -71,6 +74,15 @@ HOSTILE = {
     + b"</style></head><body>a</body></html>",
     "bom": b"\xef\xbb\xbf",
     "ff": b"\xff" * 5000,
+}
+
+
+LINE = "<p>当期の売上高は1,234百万円となり、前期に比べて増加しました。</p>"
+HUGE = {  # 100 MB, all on one line: what is repeated, and what it ends in
+    "paragraphs": (LINE, ""),
+    "text": ("売上高は1,234百万円となり、", ""),
+    "cells": ("<td>売上高 1,234</td>", "too_large"),
+    "nested": ("<b>a", "too_large"),
 }
 
 
@@ -136,3 +148,36 @@ def test_hostile_inputs_end_in_text_or_a_reason(tmp_path, name):
     assert ends
     assert all(ends)
     assert "root:" not in "".join(ends)
+
+
+def test_a_page_too_long_for_an_article_is_read_whole_and_keeps_its_title():
+    part = read_html(f"<html><title>一覧</title><body><nav>案内</nav>{LINE * 40_000}</body></html>")
+    assert part.title == "一覧"
+    assert part.text.startswith("案内\n\n当期の")
+    assert part.measurements["numbers_kept"] == 1
+
+
+def test_more_elements_than_can_be_walked_are_refused(monkeypatch):
+    monkeypatch.setattr("pipelines.extract.markup.MOST_ELEMENTS", 100)
+    with pytest.raises(InputError, match="too_large: more than 100 elements"):
+        read_html(f"<body>{'<b></b>' * 100}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", HUGE)
+def test_a_hundred_megabytes_on_one_line_end_within_the_limits(tmp_path, name):
+    piece, reason = HUGE[name]
+    path = tmp_path / "page.html"
+    path.write_text(f"<html><body>{piece * (100_000_000 // len(piece.encode()))}", encoding="utf-8")
+    limits = Limits()
+    with Sandbox(tmp_path / "log", seconds=limits.seconds / 2, memory=limits.bytes // 2) as sandbox:
+        assert end(sandbox, path) == (reason or 1)
+
+
+def end(sandbox, path):
+    """The reason that a page could not be read, or the share of its figures that were kept."""
+    try:
+        (part,) = sandbox.extract(Raw(path, path.name, "", "text/html"), "html", {})
+    except InputError as error:
+        return error.reason
+    return part.measurements["numbers_kept"]

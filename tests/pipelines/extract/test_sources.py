@@ -27,6 +27,17 @@ x = 1 % y
 \end{document}
 ごみ
 """
+TABLE = r"""\documentclass{article}
+\title{金融論}
+\begin{document}
+\begin{tabular}{|l|r@{.}l|} \hline
+年 & \multicolumn{2}{c}{金利} \\ \hline % 見出し & 注
+2020 & \textbf{0} & 1\% \\[2pt]
+\cline{2-3}
+A\&B & △3 & 5 \\ \bottomrule
+\end{tabular}
+\end{document}
+"""
 REST = """.. _top:
 
 はじめに
@@ -75,6 +86,8 @@ x <- 1
     ("source", "expected"),
     [
         (LATEX, "## 決算\n売上は10%増。\n- 一\n```\nx = 1 % y\n  z\n```"),
+        (TABLE, "# 金融論\n\n| 年 | 金利 |  |\n| --- | --- | --- |\n| 2020 | 0 | 1% |\n| A&B | △3 | 5 |"),
+        ("# 見出し {#sec-1}\n\n本文{#x}。", "# 見出し\n\n本文{#x}。"),
         (
             REST,
             (
