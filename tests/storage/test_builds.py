@@ -7,11 +7,15 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from commandline import COMMAND, corpus
-from storage.conftest import Store, published, write_recipe
+from storage.conftest import published, write_recipe
 
 from corpus.opened import open_build
+
+if TYPE_CHECKING:
+    from object_store import Store
 
 
 def test_onto_s3_gives_the_bytes_of_a_local_build_and_is_read_from_anywhere(
