@@ -153,11 +153,12 @@ def prepared(folder: Path, engine: str) -> Iterator[Campaign]:
 
 
 def _write_corpus(domain: Path) -> None:
-    """A few small laws in tasks of 32 KB: every stage has several tasks, and the whole takes seconds."""
+    """Small laws, one of them twice, and pages in tasks of 32 KB: stages have several tasks, and all takes seconds."""
     (domain / "files").mkdir(parents=True)
-    for path in (DOMAIN / "sample" / "laws").rglob("*.txt"):
-        if path.stat().st_size < 60_000:
-            shutil.copy(path, domain / "files" / f"{path.parent.name}-{path.name}")
+    laws = [path for path in sorted((DOMAIN / "sample" / "laws").rglob("*.txt")) if path.stat().st_size < 60_000]
+    for path in (*laws, *sorted((DOMAIN / "sample" / "news").glob("*.html"))[:4]):
+        shutil.copy(path, domain / "files" / f"{path.parent.name}-{path.name}")
+    shutil.copy(laws[0], domain / "files" / "twin.txt")
     (domain / "recipe.yaml").write_text(
         "name: faults\nsources: [{name: files, path: files, kind: law, licence: public-domain}]\n"
         f"tokenize: {{tokenizer: {DOMAIN / 'tokenizer'}}}\nengine: {{task: 32KB}}\n"

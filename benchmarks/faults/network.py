@@ -12,7 +12,7 @@ from pathlib import Path
 
 from object_store import Store, s3_store
 
-_SILENCE = 40.0  # seconds: longer than a client waits for an answer
+_SILENCE = 300.0  # seconds: longer than a client waits for an answer
 _SLOW_DOWN = b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
