@@ -66,16 +66,22 @@ def out_of_memory(case: Case) -> int:
     try:
         build = case.start(before=lambda: (group / "tasks").write_text(str(os.getpid())) and None)
         if case.moment(build):
-            used = int((group / "memory.usage_in_bytes").read_text())
-            limit = int(used * case.random.uniform(0.5, 1.0))
-            try:
-                (group / "memory.limit_in_bytes").write_text(str(limit))
-            except OSError:  # what is in use cannot be pressed below it: the next allocation is refused
-                (group / "memory.limit_in_bytes").write_text(str(used))
+            share = case.random.uniform(0.5, 1.0)
+            while not _limited(group, share):  # what is in use cannot be pressed below that
+                share += 0.1
         return case.ended(build)
     finally:
         time.sleep(0.2)
         group.rmdir()
+
+
+def _limited(group: Path, share: float) -> bool:
+    used = int((group / "memory.usage_in_bytes").read_text())
+    try:
+        (group / "memory.limit_in_bytes").write_text(str(int(used * share)))
+    except OSError:
+        return False
+    return True
 
 
 def full_disk(case: Case) -> int:
@@ -163,8 +169,8 @@ BLOWS: dict[str, dict[str, tuple[Blow, tuple[str, ...]]]] = {
         "disk full": (full_disk, STAGES),
         "storage errs": (partial(disturb_storage, {"refuse": 0.15, "reset": 0.15}), STAGES),
         "storage goes away": (partial(disturb_storage, {"reset": 1.0}), STAGES),
-        "storage hangs now and then": (partial(disturb_storage, {"hang": 0.03}), STAGES),
-        "storage hangs": (partial(disturb_storage, {"hang": 1.0}), STAGES),
+        "storage hangs now and then": (partial(disturb_storage, {"hang": 0.03}), WITH_WORKERS),
+        "storage hangs": (partial(disturb_storage, {"hang": 1.0}), ("inventory", "extract", "report")),
         "storage, SIGKILL of the driver": (partial(disturb_storage, {}, killed=True), STAGES),
     },
     "ray": {

@@ -13,11 +13,12 @@ from pathlib import Path
 from object_store import Store, s3_store
 
 _SILENCE = 300.0  # seconds: longer than a client waits for an answer
+_METHODS = (b"GET ", b"PUT ", b"POST ", b"HEAD ", b"DELETE ")
 _SLOW_DOWN = b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 class DisturbedStore:
-    """Passes bytes on to a store; `faults` says which share of what clients send meets "refuse", "reset" or "hang"."""
+    """Passes bytes on to a store; `faults` says which share of requests meets "refuse", "reset" or "hang"."""
 
     def __init__(self, store: Store, listener: socket.socket) -> None:
         self.contents = store.contents
@@ -39,7 +40,7 @@ class DisturbedStore:
         with theirs, socket.create_connection(("127.0.0.1", self._port)) as ours:
             threading.Thread(target=_pump, args=(ours, theirs), daemon=True).start()
             while data := _received(theirs):
-                fault = self._fault()
+                fault = self._fault() if data.startswith(_METHODS) else ""
                 if fault == "hang":
                     time.sleep(_SILENCE)
                 elif fault == "refuse":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import resource
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from importlib import import_module
@@ -21,9 +22,12 @@ from registry.layout import Layout
 from registry.mirror import fetch, mount, put
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
     from pipelines.engine import Json
 
 Progress = Callable[[int], None]
+_PULSE = 0.1  # seconds between two tellings of progress
 
 
 def perform(function: str, task: str, spec: Json, folder: str, progress: Progress) -> Json:
@@ -84,7 +88,21 @@ def main() -> None:
             message = receive(channel)
         except EOFError:
             return
-        send(channel, _answer(message, lambda amount: send(channel, {"kind": "progress", "amount": amount})))
+        send(channel, _answer(message, _telling(channel)))
+
+
+def _telling(channel: Connection) -> Progress:
+    """What a task calls as it goes on: sums it up and tells it now and then, as a document may take microseconds."""
+    held, last = 0, time.monotonic()
+
+    def tell(amount: int) -> None:
+        nonlocal held, last
+        held += amount
+        if (now := time.monotonic()) - last >= _PULSE:
+            send(channel, {"kind": "progress", "amount": held})
+            held, last = 0, now
+
+    return tell
 
 
 def _answer(message: dict[str, Any], progress: Progress) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from pipelines.engine import Json, Task
 from pipelines.engine.records import code_version, fingerprint
 from pipelines.pack import Slice, read_slices
 from pipelines.preflight import plan_once
-from pipelines.stages import Progress, Run, lasting_batches, slice_spec, sweep
+from pipelines.stages import Progress, Run, lasting_batches, slice_spec, sweep, weight
 from pipelines.stages.refine import Unit
 from pipelines.stages.reports import complete, read_reports
 from registry.errors import StageError
@@ -61,10 +61,7 @@ def write(run: Run, refined: list[tuple[Unit, Slice]], deduped: list[Path], *, f
     fetch([*deduped, *dict.fromkeys(Path(piece.path) for _, piece in refined)])
     options += [code_version(*CODE), *map(digest, deduped)]
     known, named = read_reports([piece for _, piece in refined])
-    pieces = [
-        ((unit.key, piece, names), 3 * piece.size + 64 * piece.rows)
-        for (unit, piece), names in zip(refined, named, strict=True)
-    ]
+    pieces = [((unit.key, piece, names), weight(piece)) for (unit, piece), names in zip(refined, named, strict=True)]
     tasks = []
     for batch in lasting_batches(pieces, run.plan.recipe.engine.task_bytes):
         reports = {name: known[name] for (_, _, names), _ in batch for name in names if name in known}
