@@ -11,6 +11,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,8 +110,9 @@ def _answer(message: dict[str, Any], progress: Progress) -> dict[str, Any]:
     try:
         result = perform(message["function"], message["id"], message["spec"], message["folder"], progress)
     except Exception as error:  # noqa: BLE001 - whatever a task raises is its outcome
-        traceback.print_exc()
-        sys.stderr.flush()
+        with suppress(OSError):  # the log may lie on the disk whose end is the error
+            traceback.print_exc()
+            sys.stderr.flush()
         return {"kind": "failed", "error": describe(error)}
     return {"kind": "done", "result": result}
 
