@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 _PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 _PATIENCE = 60.0  # seconds after which nothing is tried again: each driver has waited for its own timeouts before
-_SILENCE = 30.0  # seconds beyond what the slowest network takes for a file: no driver bounds how long sending one takes
+_SILENCE = 15.0  # seconds beyond what the slowest network takes for a file: no driver bounds how long sending one takes
 _SLOWEST = 1 << 20  # bytes a second
 _THREADS = 16  # requests at a time: a store answers in tens of milliseconds, whatever it is asked
 _AT_ONCE = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oss", "r2", "memory"})  # whose puts are atomic

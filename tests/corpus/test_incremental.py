@@ -72,6 +72,25 @@ def test_each_change_does_its_own_part_again(own: tuple[Path, Path], tmp_path: P
     assert parts > 2
 
 
+def test_a_cleaned_build_is_read_and_explained_and_built_again(own: tuple[Path, Path], tmp_path: Path) -> None:
+    domain, out = own
+    before = contents(out)
+    assert corpus("build", domain, "--out", out, "--clean").returncode == 0
+    assert {path.name for path in (out / ".work").iterdir()} == {"build.json", "inventory.arrow", "lock"}
+    assert contents(out) == before
+    again = corpus("build", domain, "--out", out)
+    assert "is up to date; nothing was done" in again.stdout
+    page = next((domain / "files").glob("*.html"))
+    told_ = corpus("explain", out, "--uri", page.name)
+    assert told_.returncode == 0, told_.stderr
+    assert "extract" in told_.stdout
+    retuned = corpus("retune", out, domain, "--set", "refine.profiles.law.characters.at_least=4000")
+    assert "documents more would be rejected" in retuned.stdout
+    done = corpus("build", domain, "--out", out, "--clean", "--set", "extract.html.ruby=keep")
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (out / ".work").iterdir()} == {"build.json", "inventory.arrow", "lock"}
+
+
 HUNGRY = """
 from registry.names import Reading, rule
 
