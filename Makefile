@@ -39,7 +39,7 @@ bench: .venv/ready
 	$(BIN)/python benchmarks/build.py
 
 faults: .venv/ready
-	$(BIN)/python benchmarks/faults.py --engine $(or $(ENGINE),local)
+	$(BIN)/python -m benchmarks.faults --engine $(or $(ENGINE),local)
 
 # The experiment of the papers; what it needs is installed beside the rest.
 paper: .venv/ready

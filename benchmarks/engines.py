@@ -217,9 +217,9 @@ def tasks_of(recipe: Path, out: Path) -> tuple[list[Any], Any]:
     made = plan(recipe)
     layout = Layout(out)
     run: Any = Run(made, (), layout, None, Console(quiet=True))  # type: ignore[arg-type]
-    pairs = [((item, extract.key(made, item)), item.bytes) for item in take_inventory(made, None)]
-    folder = layout.stage("extract")
-    return [extract._task(run, batch, folder) for batch in batches(pairs)], layout  # noqa: SLF001
+    pairs = [((item, extract.attempt_key(made, item)), item.bytes) for item in take_inventory(made, None)]
+    folder, largest = layout.stage("extract"), made.recipe.engine.task_bytes
+    return [extract._task(run, batch, folder) for batch in batches(pairs, largest)], layout  # noqa: SLF001
 
 
 def ours(recipe: Path, out: Path, workers: int) -> None:

@@ -18,7 +18,7 @@ from pipelines.engine import Site, launcher
 from pipelines.engine.records import code_version, fingerprint
 from pipelines.inventory import Input, take_inventory
 from pipelines.preflight import Plan, plan
-from pipelines.report import remove_build, report
+from pipelines.report import remove_build, remove_intermediates, report
 from pipelines.stages import Run, dedup, extract, refine, survey, write
 from registry.errors import BuildFolderError, StageError
 from registry.layout import Layout
@@ -124,6 +124,16 @@ def _fingerprint(made: Plan, inputs: list[Input]) -> str:
     return fingerprint(files, options, write.tokenizer(made).key, code)
 
 
+def clean(layout: Layout) -> None:
+    """Delete the intermediates of a finished build; a later change then does all of it again.
+
+    Raises:
+        BuildFolderError: another build is writing there.
+    """
+    with _locked(layout):
+        remove_intermediates(layout)
+
+
 def with_engine(made: Plan, file: Path | None, changes: tuple[str, ...]) -> Plan:
     """The plan with the options of an `engine.yaml`: how a corpus is built is the site's affair, not the recipe's.
 
@@ -143,6 +153,17 @@ def _claimed(layout: Layout, made: Plan, mode: Mode) -> Iterator[None]:
     catch_up(layout)
     _check_folder(layout, made.recipe.name, mode)
     layout.work.mkdir(parents=True, exist_ok=True)
+    with _locked(layout):
+        if mode == "fresh":
+            remove(layout)
+            remove_build(layout)
+        write_json(layout.owner, {"name": made.recipe.name, "recipe": str(made.path.resolve())})
+        put([layout.owner])
+        yield
+
+
+@contextmanager
+def _locked(layout: Layout) -> Iterator[None]:
     with layout.lock.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -150,11 +171,6 @@ def _claimed(layout: Layout, made: Plan, mode: Mode) -> Iterator[None]:
             raise BuildFolderError(
                 f"{layout.shown}: another build is writing here; wait for it or choose --out"
             ) from None
-        if mode == "fresh":
-            remove(layout)
-            remove_build(layout)
-        write_json(layout.owner, {"name": made.recipe.name, "recipe": str(made.path.resolve())})
-        put([layout.owner])
         yield
 
 

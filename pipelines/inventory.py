@@ -114,7 +114,7 @@ def take_inventory(plan: Plan, memory: Path | None, log: Path = Path(os.devnull)
         for (source, place), (items, stat, when) in zip(places, found, strict=True)
         if stat is not None and stat.mtime < when - _SETTLED
     }
-    if memory and fresh != known:
+    if memory and not (fresh == known and memory.is_file()):
         _remember(memory, fresh)
     return [item for items, _, _ in found for item in items]
 

@@ -23,7 +23,7 @@ from pipelines.tokenize import SETTINGS
 from registry.layout import AUDITED, PUBLISHED, Layout
 from registry.ledger import check_identity
 from registry.manifest import FileRecord, Manifest, SourceCount
-from registry.mirror import fetch
+from registry.mirror import drop, fetch, files_below
 from registry.publish import digest, place, replacing
 from registry.shards import index_shards
 
@@ -173,6 +173,15 @@ def remove_build(layout: Layout) -> None:
     made = [layout.manifest, *(layout.root / name for name in (*AUDITED, *PUBLISHED))]
     for path in [*made, *(path for path in layout.work.glob("*") if path != layout.lock)]:
         _remove(path)
+
+
+def remove_intermediates(layout: Layout) -> None:
+    """Delete what a finished build needs no more; what it is built from and what its inputs were stays on record."""
+    kept = {layout.owner, layout.inventory, layout.lock}
+    drop(path for path in files_below(layout.work) if path not in kept)
+    for path in layout.work.iterdir():
+        if path not in kept:
+            _remove(path)
 
 
 def _remove(path: Path) -> None:

@@ -148,6 +148,13 @@ def names_in(folder: Path) -> list[Path]:
     return sorted(there | set(here.values()))
 
 
+def files_below(folder: Path) -> list[Path]:
+    """The files in `folder` and its folders, where it counts, and what lies here of them."""
+    mirror = mirror_of(folder)
+    there = [mirror.root / name for name in mirror.sizes(folder, fresh=True)] if mirror else []
+    return sorted({*there, *(path for path in folder.rglob("*") if path.is_file())})
+
+
 def put(paths: Iterable[Path]) -> None:
     """Make these files seen by everybody. Without a mirror they are."""
     paths = list(paths)

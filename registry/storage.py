@@ -6,8 +6,8 @@ temporary name that is then renamed, so nothing half-written is ever visible. A 
 one that is closed by an exception publishes what it has so far. Credentials and endpoints come from the environment
 alone (AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL, a role of the machine, ...), never from a recipe or a URL.
 
-What may pass is tried again, with pauses of 0.5, 1 and 2 s beyond the retries of the driver itself; what cannot is one
-message that says what to do.
+What may pass is tried again, six times with pauses of 0.5 s and more or until a minute has gone: a store that is gone
+is told after 16 s, one that hangs after about 70. What cannot pass is one message that says what to do.
 """
 
 from __future__ import annotations
@@ -27,11 +27,13 @@ from registry.publish import arriving
 
 T = TypeVar("T")
 
-_PAUSES = (0.5, 1.0, 2.0)
+_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 _PATIENCE = 60.0  # seconds after which nothing is tried again: each driver has waited for its own timeouts before
+_SILENCE = 15.0  # seconds beyond what the slowest network takes for a file: no driver bounds how long sending one takes
+_SLOWEST = 1 << 17  # bytes a second: sixteen files at once share an uplink of 16 Mbit
 _THREADS = 16  # requests at a time: a store answers in tens of milliseconds, whatever it is asked
 _AT_ONCE = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oss", "r2", "memory"})  # whose puts are atomic
-# s3fs tries five times; without this botocore does so within each of them, and a dead store is noticed after minutes.
+# Both s3fs and botocore would try five times, the one within the other, and a dead store be noticed after minutes.
 _S3 = {"config_kwargs": {"retries": {"total_max_attempts": 1}}}
 _OPTIONS: dict[str, dict[str, Any]] = {"s3": _S3, "s3a": _S3}
 _LOCAL = ("file://", "local://")
@@ -99,6 +101,8 @@ class Storage:
             raise UsageError(f"{self.url}: there is no storage {protocol}://; s3://, gs:// or abfs://?") from None
         except Exception as error:
             raise self._told(error) from error
+        if protocol in _OPTIONS:
+            fs.retries = 1
         return fs, str(path)
 
     def list(self, below: str = "") -> dict[str, Found]:
@@ -133,14 +137,15 @@ class Storage:
         """Copy one file there, whole or not at all."""
         fs, root = self._opened
         target = _join(root, name)
+        limit = {"timeout": _SILENCE + source.stat().st_size / _SLOWEST} if fs.async_impl else {}
 
         def put() -> None:
             if self.url.partition("://")[0] in _AT_ONCE:
-                fs.put_file(str(source), target)
+                fs.put_file(str(source), target, **limit)
                 return
             fs.makedirs(target.rpartition("/")[0], exist_ok=True)
             hidden = f"{target.rpartition('/')[0]}/.{source.name}.part"
-            fs.put_file(str(source), hidden)
+            fs.put_file(str(source), hidden, **limit)
             fs.mv(hidden, target)
 
         self._patiently(put)

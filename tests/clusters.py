@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -127,12 +128,10 @@ class RayCluster:
 
 
 @contextmanager
-def ray_cluster(folder: Path, **env: str) -> Iterator[RayCluster]:
+def ray_cluster(**env: str) -> Iterator[RayCluster]:
     """A Ray of two nodes; they have this environment and `env`, and a driver needs `RAY_TOKEN` in its own."""
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'corpus-foundry[ray]'")
-    short = Path(f"/tmp/ray-{os.getpid()}")  # Ray's socket names have to be short
-    shutil.rmtree(short, ignore_errors=True)
-    short.mkdir()
+    short = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # Ray's socket names have to be short
     cluster = RayCluster(f"127.0.0.1:{free_ports(1)[0]}", short, {**os.environ, **env, **RAY_TOKEN})
     try:
         cluster.start_node(head=True)

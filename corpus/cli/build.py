@@ -40,6 +40,9 @@ _PARTIAL = 3
 @click.option("--resume", is_flag=True, help="Go on with a build that is there; an error if none is.")
 @click.option("--fresh", is_flag=True, help="Forget what is there and start over.")
 @click.option(
+    "--clean", is_flag=True, help="Delete the intermediates in .work/ when the build is whole; a change then costs all."
+)
+@click.option(
     "--dry-run",
     is_flag=True,
     help="Tell what would be done, and what it would take, from a measured sample; do nothing.",
@@ -54,6 +57,7 @@ def command(
     changes: tuple[str, ...],
     resume: bool,
     fresh: bool,
+    clean: bool,
     dry_run: bool,
 ) -> int:
     """Build a corpus: documents, ledger and tokenized shards.
@@ -63,7 +67,7 @@ def command(
     """
     from rich.console import Console
 
-    from pipelines.build import build
+    from pipelines import build as building
     from pipelines.preflight import plan
     from registry.domain import find_recipe
     from registry.layout import Layout
@@ -82,7 +86,7 @@ def command(
     from corpus.audit import write
     from corpus.opened import OpenedBuild
 
-    done = build(
+    done = building.build(
         path,
         out,
         changes=changes,
@@ -94,6 +98,8 @@ def command(
     )
     opened = OpenedBuild(done.layout, done.manifest)
     write(opened)
+    if clean:
+        building.clean(done.layout)  # last: the audit looks at what was extracted
     _enter_catalog(opened, progress)
     _show(opened, changed=done.changed)
     return _PARTIAL if done.manifest.fates.get("failed") else 0

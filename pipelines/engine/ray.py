@@ -174,6 +174,10 @@ class RayEngine:
     def _only_on(self, node: str) -> Any:
         return self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node, soft=False)
 
+    def _nodes(self) -> dict[str, str]:
+        """The addresses of the nodes that the cluster holds for alive."""
+        return {node["NodeID"]: node["NodeManagerAddress"] for node in self._ray.nodes() if node["Alive"]}
+
     def _check_nodes(self) -> None:
         """Every node has this version of everything and sees the build folder.
 
@@ -183,13 +187,15 @@ class RayEngine:
         look = self._ray.remote(num_cpus=0, max_retries=0)(_looker())
         token = self.site.work / "ray.token"
         token.touch()
-        nodes = {node["NodeID"]: node["NodeManagerAddress"] for node in self._ray.nodes() if node["Alive"]}
+        nodes = self._nodes()
         try:
             asked = {node: look.options(scheduling_strategy=self._only_on(node)).remote(str(token)) for node in nodes}
             for node, reference in asked.items():
                 try:
                     seen = self._ray.get(reference, timeout=_PROBE)
                 except self._ray.exceptions.RayError as error:
+                    if node not in self._nodes():  # it died before the cluster had noticed, and will get no task
+                        continue
                     raise UsageError(f"Ray's node {nodes[node]} does not answer: {_first_line(error)}") from None
                 stored = mirror_of(self.site.work) is not None  # then each node copies what it needs
                 _check_node(f"Ray's node {nodes[node]}", seen | {"folder": stored or seen["folder"]}, self.site.work)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import resource
 import sys
+import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,9 +23,12 @@ from registry.layout import Layout
 from registry.mirror import fetch, mount, put
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
     from pipelines.engine import Json
 
 Progress = Callable[[int], None]
+_PULSE = 0.1  # seconds between two tellings of progress
 
 
 def perform(function: str, task: str, spec: Json, folder: str, progress: Progress) -> Json:
@@ -84,15 +89,30 @@ def main() -> None:
             message = receive(channel)
         except EOFError:
             return
-        send(channel, _answer(message, lambda amount: send(channel, {"kind": "progress", "amount": amount})))
+        send(channel, _answer(message, _telling(channel)))
+
+
+def _telling(channel: Connection) -> Progress:
+    """What a task calls as it goes on: sums it up and tells it now and then, as a document may take microseconds."""
+    held, last = 0, time.monotonic()
+
+    def tell(amount: int) -> None:
+        nonlocal held, last
+        held += amount
+        if (now := time.monotonic()) - last >= _PULSE:
+            send(channel, {"kind": "progress", "amount": held})
+            held, last = 0, now
+
+    return tell
 
 
 def _answer(message: dict[str, Any], progress: Progress) -> dict[str, Any]:
     try:
         result = perform(message["function"], message["id"], message["spec"], message["folder"], progress)
     except Exception as error:  # noqa: BLE001 - whatever a task raises is its outcome
-        traceback.print_exc()
-        sys.stderr.flush()
+        with suppress(OSError):  # the log may lie on the disk whose end is the error
+            traceback.print_exc()
+            sys.stderr.flush()
         return {"kind": "failed", "error": describe(error)}
     return {"kind": "done", "result": result}
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.engine import Json, Task
 from pipelines.engine.records import code_version, fingerprint
 from pipelines.pack import Slice, read_slices
-from pipelines.stages import Progress, Run, lasting_batches, slice_spec
+from pipelines.stages import Progress, Run, lasting_batches, slice_spec, weight
 from pipelines.stages.refine import Unit
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def index(run: Run, refined: list[tuple[Unit, Slice]]) -> list[Json]:
     folder = run.layout.stage("dedup")
     chosen = options(run.plan)
     key = fingerprint(chosen["bands"], chosen["priority"], code_version(*CODE))
-    pieces = [((unit.key, piece), 3 * piece.size + 64 * piece.rows) for unit, piece in refined]
+    pieces = [((unit.key, piece), weight(piece)) for unit, piece in refined]
     tasks = []
     for batch in lasting_batches(pieces, run.plan.recipe.engine.task_bytes):
         slices = [slice_spec(piece) for (_, piece), _ in batch]

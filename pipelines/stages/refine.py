@@ -19,7 +19,7 @@ from pipelines.pack import Slice, plain, read_slices, write_pack
 from pipelines.policy import REFUSED
 from pipelines.preflight import plan_once
 from pipelines.quality.profiles import decided_by_profile
-from pipelines.stages import Progress, Run, batches, groups_on_record, slice_spec, sweep
+from pipelines.stages import Progress, Run, batches, groups_on_record, slice_spec, sweep, weight
 from registry.document import Metadata, make_document
 from registry.errors import InputError
 from registry.ledger import cuts_type
@@ -40,6 +40,7 @@ CODE = (
     "pipelines.dedup.wrapped", "pipelines.blocks", "pipelines.stages.refine", "registry.document",
     "fugashi==", "unidic-lite==", "datatrove==", "datasketch==", "numba==", "pyarrow==", "zstandard==",
 )  # fmt: skip
+_JUDGED = 48  # how much less it takes to judge a document than to measure it
 _INPUT_FIELDS = ("source", "uri", "part", "kind", "media_type", "sha256", "title", "date", "licence")
 
 
@@ -119,9 +120,7 @@ def refine(run: Run, extracted: list[tuple[Input, str, list[Slice]]]) -> list[tu
     known = groups_on_record(folder)
     measured = groups_on_record(folder, "measured")
     missing = [unit for unit in units if unit.key not in known]
-    weighed = [
-        (unit, max(1, unit.piece.size // 16 if unit.measured in measured else 3 * unit.piece.size)) for unit in missing
-    ]
+    weighed = [(unit, weight(unit.piece) // (_JUDGED if unit.measured in measured else 1)) for unit in missing]
     cut = batches(weighed, run.plan.recipe.engine.task_bytes)
     run.perform("refine", f"{__name__}:task", [_task(run, batch, folder, measured) for batch in cut], "bytes of text")
     known = groups_on_record(folder)
@@ -172,7 +171,7 @@ def task(spec: Json, target: Path, progress: Progress) -> Json:
             for batch in read_slices([Slice(**unit["slice"])]):
                 for row in batch.to_pylist():
                     pack.add(_judged(plan, row) if judge_only else _refine_row(plan, _refiner(plan), unit, row))
-                    progress(len(row["text"]) // 16 if judge_only else 3 * len(row["text"]))
+                    progress((3 * len(row["text"]) + 64) // (_JUDGED if judge_only else 1))
             places.append([[first, pack.count - first, unit["slice"]["size"]]])
     keys: dict[str, list[Any]] = {
         entry: [[unit[name], place] for unit, place in zip(spec["units"], places, strict=True)]

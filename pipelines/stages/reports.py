@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from pipelines.pack import Slice, read_slices
+from pipelines.pack import Slice, plain, read_slices
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,7 +54,6 @@ def _facts(batch: pa.RecordBatch) -> list[Facts]:
 
 
 def complete(metadata: list[tuple[str, str]], reports: Mapping[str, Facts]) -> list[tuple[str, str]]:
-    """A row's metadata, and what its report says that it does not."""
+    """A row's metadata, and what its report says that it does not; sorted, whatever order the facts came in."""
     own = dict(metadata)
-    told = reports.get(own.get("report", ""), {})
-    return [*metadata, *((key, value) for key, value in told.items() if key not in own)]
+    return plain({**reports.get(own.get("report", ""), {}), **own})

@@ -2,9 +2,9 @@
 
 In: the refined rows in the order of the inventory, and the files of duplicates and repeated paragraphs. Out, per task:
 one part of documents/, ledger/ and rejects/, and one shard per split. Tasks are cut by rows in that fixed order, so
-names and bytes depend on the corpus alone; where a file more changes no fate, the parts that it is not in stay. A
-document goes to the validation split by a hash of its id, whatever else
-is in the corpus.
+names and bytes depend on the corpus alone. A part is written again where its own documents have changed, or what was
+found of them; the others stay. A document goes to the validation split by a hash of its id, whatever else is in the
+corpus.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from pipelines.engine import Json, Task
 from pipelines.engine.records import code_version, fingerprint
 from pipelines.pack import Slice, read_slices
 from pipelines.preflight import plan_once
-from pipelines.stages import Progress, Run, lasting_batches, slice_spec, sweep
+from pipelines.stages import Progress, Run, lasting_batches, slice_spec, sweep, weight
+from pipelines.stages.findings import Findings, digest_of, ids_of
 from pipelines.stages.refine import Unit
 from pipelines.stages.reports import complete, read_reports
 from registry.errors import StageError
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 CODE = (
     "pipelines.tokenize",
     "pipelines.stages.write",
+    "pipelines.stages.findings",
     "pipelines.stages.reports",
     "pipelines.dedup.cut",
     "registry.shard",
@@ -59,16 +61,16 @@ def write(run: Run, refined: list[tuple[Unit, Slice]], deduped: list[Path], *, f
     folder = run.layout.stage("write")
     options = [run.plan.recipe.tokenize.model_dump(), tokenizer(run.plan).key, fast]
     fetch([*deduped, *dict.fromkeys(Path(piece.path) for _, piece in refined)])
-    options += [code_version(*CODE), *map(digest, deduped)]
+    options.append(code_version(*CODE))
     known, named = read_reports([piece for _, piece in refined])
-    pieces = [
-        ((unit.key, piece, names), 3 * piece.size + 64 * piece.rows)
-        for (unit, piece), names in zip(refined, named, strict=True)
-    ]
+    findings = [Findings(path) for path in deduped]
+    pieces = [((unit.key, piece, names), weight(piece)) for (unit, piece), names in zip(refined, named, strict=True)]
     tasks = []
     for batch in lasting_batches(pieces, run.plan.recipe.engine.task_bytes):
         reports = {name: known[name] for (_, _, names), _ in batch for name in names if name in known}
-        name = fingerprint(options, [key for (key, _, _), _ in batch], reports)
+        ids = ids_of(piece for (_, piece, _), _ in batch)
+        found = digest_of(one.of(ids) for one in findings)
+        name = fingerprint(options, [key for (key, _, _), _ in batch], reports, found)
         slices = [slice_spec(piece) for (_, piece, _), _ in batch]
         inputs = {"slices": slices, "deduped": [str(path) for path in deduped], "reports": reports}
         spec = {**run.recipe_spec, **inputs, "fast": fast}
@@ -132,28 +134,13 @@ def _rows(slices: list[Slice]) -> Iterator[list[Json]]:
 
 def _findings(slices: list[Slice], duplicates: str, *repeated: str) -> tuple[dict[str, Json], dict[str, list[Json]]]:
     """Of the documents of this task: what each duplicates, and its repeated paragraphs in the order of its text."""
-    import pyarrow as pa
-
-    ids = pa.chunked_array([batch.column(0) for batch in read_slices(slices, ["id"])], pa.string())
-    twins = {row["id"]: row for row in _rows_of(duplicates, ids)}
+    ids = ids_of(slices)
+    twins = {row["id"]: row for row in Findings(Path(duplicates)).of(ids).to_pylist()}
     found: dict[str, list[Json]] = {}
     for path in repeated:
-        for row in _rows_of(path, ids):
+        for row in Findings(Path(path)).of(ids).to_pylist():
             found.setdefault(row["id"], []).append(row)
     return twins, {name: sorted(rows, key=lambda row: int(row["start"])) for name, rows in found.items()}
-
-
-def _rows_of(path: str, ids: pa.ChunkedArray) -> Iterator[Json]:
-    """The rows of an Arrow file with one of these ids; the others are never unpacked."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    wanted = ids.combine_chunks()
-    with pa.memory_map(path) as file:
-        reader = pa.ipc.open_file(file)
-        for number in range(reader.num_record_batches):
-            batch = reader.get_batch(number)
-            yield from batch.filter(pc.is_in(batch.column("id"), wanted)).to_pylist()
 
 
 def _settle(row: Json, duplicates: dict[str, Json], repeated: dict[str, list[Json]]) -> Json:

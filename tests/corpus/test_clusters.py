@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from clusters import RAY_TOKEN, SLURM, RayCluster, SlurmCluster, ray_cluster, slurm_cluster, wait_until
 from commandline import COMMAND, contents, corpus
+from object_store import Store, lacking, s3_store
 
 pytestmark = pytest.mark.slow
 PARTIAL = 3  # some inputs of the sample are broken on purpose
@@ -26,8 +28,18 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayCluster]:
-    with ray_cluster(tmp_path_factory.mktemp("ray")) as cluster:
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store | None]:
+    """An S3 server, where what it needs is installed."""
+    if lacking():
+        yield None
+        return
+    with s3_store(tmp_path_factory.mktemp("moto") / "log") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def ray(store: Store | None) -> Iterator[RayCluster]:
+    with ray_cluster(**(store.env if store else {})) as cluster:
         yield cluster
 
 
@@ -54,6 +66,20 @@ def test_ray_of_two_nodes(one: dict[str, bytes], ray: RayCluster, tmp_path: Path
     done = corpus(*command, **RAY_TOKEN)
     assert done.returncode == PARTIAL, done.stderr
     assert contents(tmp_path / "ray") == one
+
+
+def test_ray_onto_object_storage(one: dict[str, bytes], ray: RayCluster, store: Store | None, tmp_path: Path) -> None:
+    """What is done is in the bucket alone: the scratch space may go, and the build is there."""
+    if store is None:
+        pytest.skip(f"object storage is tested with s3fs and moto[server]: {', '.join(lacking())} is missing")
+    env = {**store.env, **RAY_TOKEN, "CORPUS_SCRATCH": str(tmp_path / "scratch")}
+    command = ("build", "ja_finance", "--out", "s3://bucket/ray", "--engine", "ray", "--ray-address", ray.address)
+    done = corpus(*command, **env)
+    assert done.returncode == PARTIAL, done.stderr
+    found = store.contents("ray")
+    assert {name: data for name, data in found.items() if not name.startswith("signatures/")} == one
+    shutil.rmtree(tmp_path / "scratch")
+    assert "is up to date; nothing was done" in corpus(*command, **env).stdout
 
 
 def test_a_driver_on_ray_that_is_killed_is_resumed(one: dict[str, bytes], ray: RayCluster, tmp_path: Path) -> None:

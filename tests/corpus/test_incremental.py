@@ -41,17 +41,54 @@ def test_an_option_of_one_format_extracts_its_files_alone(own: tuple[Path, Path]
     assert contents(out) == contents(tmp_path / "fresh")
 
 
-def test_a_file_more_writes_the_parts_again_that_it_is_in(own: tuple[Path, Path], tmp_path: Path) -> None:
+def test_each_change_does_its_own_part_again(own: tuple[Path, Path], tmp_path: Path) -> None:
+    """A file added that another duplicates, the file changed, the file removed, a threshold changed."""
     domain, out = own
     parts = len(list((out / "ledger").iterdir()))
-    assert parts > 2
-    (domain / "files" / "zz.txt").write_text(
-        "株式会社の財務諸表は、毎期の決算にあたって作成される。" * 9, encoding="utf-8"
-    )
-    done = corpus("build", domain, "--out", out)
-    assert told(done.stderr, "write").startswith("write: 1 task")
+    before = contents(out)
+    law = max((domain / "files").glob("*.txt"), key=lambda path: path.stat().st_size)
+    twin = domain / "files" / "zz-twin.txt"
+
+    def again(*changes: str) -> list[int]:
+        """Tasks of extract, refine and write."""
+        done = corpus("build", domain, "--out", out, *changes)
+        assert done.returncode == 0, done.stderr
+        lines = [told(done.stderr, stage) for stage in ("extract", "refine", "write")]
+        return [int(line.split()[1]) if line else 0 for line in lines]
+
+    shutil.copy(law, twin)
+    added = again()
+    with twin.open("a", encoding="utf-8") as file:
+        file.write("附則　この規則は、公布の日から施行する。\n")
+    changed = again()
     corpus("build", domain, "--out", tmp_path / "fresh")
     assert contents(out) == contents(tmp_path / "fresh")
+    twin.unlink()
+    removed = again()
+    assert contents(out) == before
+    judged = again("--set", "refine.profiles.law.characters.at_least=4000")
+    assert (added, changed, removed) == ([0, 1, 1], [1, 1, 2], [0, 0, 1])
+    assert judged == [0, 1, parts]
+    assert parts > 2
+
+
+def test_a_cleaned_build_is_read_and_explained_and_built_again(own: tuple[Path, Path], tmp_path: Path) -> None:
+    domain, out = own
+    before = contents(out)
+    assert corpus("build", domain, "--out", out, "--clean").returncode == 0
+    assert {path.name for path in (out / ".work").iterdir()} == {"build.json", "inventory.arrow", "lock"}
+    assert contents(out) == before
+    again = corpus("build", domain, "--out", out)
+    assert "is up to date; nothing was done" in again.stdout
+    page = next((domain / "files").glob("*.html"))
+    told_ = corpus("explain", out, "--uri", page.name)
+    assert told_.returncode == 0, told_.stderr
+    assert "extract" in told_.stdout
+    retuned = corpus("retune", out, domain, "--set", "refine.profiles.law.characters.at_least=4000")
+    assert "documents more would be rejected" in retuned.stdout
+    done = corpus("build", domain, "--out", out, "--clean", "--set", "extract.html.ruby=keep")
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (out / ".work").iterdir()} == {"build.json", "inventory.arrow", "lock"}
 
 
 HUNGRY = """

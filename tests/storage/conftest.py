@@ -3,91 +3,21 @@
 from __future__ import annotations
 
 import shutil
-import socket
-import subprocess
-import sys
 import tarfile
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from commandline import SAMPLE, TOKENIZER, contents, corpus
-
-PUBLISHED = ("documents", "ledger", "rejects", "signatures", "shards", "tokenizer", "manifest.json")
-
-
-@dataclass
-class Store:
-    """A running server with one bucket."""
-
-    client: Any
-    env: dict[str, str]
-
-    def keys(self, prefix: str) -> set[str]:
-        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket="bucket", Prefix=prefix)
-        return {item["Key"] for page in pages for item in page.get("Contents", [])}
-
-    def read(self, key: str) -> bytes:
-        return self.client.get_object(Bucket="bucket", Key=key)["Body"].read()
-
-    def contents(self, prefix: str) -> dict[str, bytes]:
-        """Every published object of a build, as `commandline.contents` gives files."""
-        names = {key: key.removeprefix(f"{prefix}/") for key in self.keys(f"{prefix}/")}
-        return {name: self.read(key) for key, name in names.items() if name.partition("/")[0] in PUBLISHED}
-
-    def put_folder(self, folder: Path, prefix: str) -> None:
-        for path in folder.rglob("*"):
-            if path.is_file():
-                self.client.upload_file(str(path), "bucket", f"{prefix}/{path.relative_to(folder).as_posix()}")
+from object_store import Store, lacking, s3_store
 
 
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    for needed in ("s3fs", "flask", "boto3", "moto"):
-        pytest.importorskip(needed, reason=f"object storage is tested with s3fs and moto[server]: {needed} is missing")
-    import boto3
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with (tmp_path_factory.mktemp("moto") / "log").open("w") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], stdout=log, stderr=log
-        )
-    try:
-        _wait_for(port)
-        env = {
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-        }
-        client = boto3.client(
-            "s3",
-            endpoint_url=env["AWS_ENDPOINT_URL"],
-            region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
-        client.create_bucket(Bucket="bucket")
-        yield Store(client, env)
-    finally:
-        server.kill()
-        server.wait()
-
-
-def _wait_for(port: int) -> None:
-    for _ in range(150):
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except OSError:
-            time.sleep(0.2)
-        else:
-            return
-    pytest.fail("the S3 server did not start")
+    if missing := lacking():
+        pytest.skip(f"object storage is tested with s3fs and moto[server]: {', '.join(missing)} is missing")
+    with s3_store(tmp_path_factory.mktemp("moto") / "log") as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)

@@ -7,11 +7,15 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from commandline import COMMAND, corpus
-from storage.conftest import Store, published, write_recipe
+from storage.conftest import published, write_recipe
 
 from corpus.opened import open_build
+
+if TYPE_CHECKING:
+    from object_store import Store
 
 
 def test_onto_s3_gives_the_bytes_of_a_local_build_and_is_read_from_anywhere(
@@ -95,7 +99,7 @@ def test_each_mistake_is_one_clear_message(here: Store, domain: Path) -> None:
     assert "there is no bucket 'bukket'" in told("s3://bukket/x")
     assert "the storage does not answer" in told("s3://bucket/x", AWS_ENDPOINT_URL="http://127.0.0.1:9")
     assert "there is no storage s4://" in told("s4://bucket/x")
-    assert "credentials stand in the environment" in told("s3://key:secret@bucket/x")
+    assert "set them in the environment" in told("s3://key:secret@bucket/x")
     assert "secret" not in told("s3://key:secret@bucket/x")
     here.client.put_object(Bucket="bucket", Key="taken/notes.txt", Body=b"mine")
     assert "holds files that are not a build" in told("s3://bucket/taken")

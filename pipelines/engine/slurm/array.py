@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from pipelines.engine import Event, Json, Task
-from registry.publish import write_json
+from registry.publish import write_json, write_text
 
 
 def write_call(folder: Path, call: Json, bundles: list[list[Task]]) -> None:
-    """What all jobs of an array have in common, and the tasks of each."""
+    """What all jobs of an array have in common, and the tasks of each, their keys in the order that they have here."""
     for number, tasks in enumerate(bundles):
-        write_json(folder / f"bundle-{number}.json", [asdict(task) for task in tasks])
+        write_text(folder / f"bundle-{number}.json", json.dumps([asdict(task) for task in tasks]))
     write_json(folder / "call.json", {**call, "jobs": len(bundles)})
 
 

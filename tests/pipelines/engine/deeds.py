@@ -16,6 +16,13 @@ def double(spec: dict[str, Any], target: Path, progress: Any) -> dict[str, Any]:
     return {"outputs": [output.name], "number": 2 * spec["number"]}
 
 
+def tells_often(spec: dict[str, Any], target: Path, progress: Any) -> dict[str, Any]:
+    for _ in range(1000):
+        progress(1)
+        time.sleep(0.0002)
+    return {}
+
+
 def raises(spec: dict[str, Any], target: Path, progress: Any) -> dict[str, Any]:
     if spec["number"] == 3:
         raise ValueError("planned")

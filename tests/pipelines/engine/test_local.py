@@ -38,10 +38,26 @@ def perform(engine: LocalEngine, name: str, folder: Path, **options: object) -> 
 
 
 def test_results_come_in_the_order_of_the_tasks_and_are_on_record(engine: LocalEngine, tmp_path: Path) -> None:
-    outcomes, events = perform(engine, "double", tmp_path)
+    outcomes, _ = perform(engine, "double", tmp_path)
     assert [outcome.result["number"] for outcome in outcomes] == [0, 2, 4, 6, 8, 10]
-    assert [event.kind for event in events].count("progress") == 6
     assert all(read_record(tmp_path, f"task{i}") == outcome.result for i, outcome in enumerate(outcomes))
+
+
+def test_progress_is_told_now_and_then(engine: LocalEngine, tmp_path: Path) -> None:
+    """A document may take microseconds: one message each would keep the driver busier than the workers."""
+    _, events = perform(engine, "tells_often", tmp_path)
+    amounts = [event.amount for event in events if event.kind == "progress"]
+    assert 6 <= len(amounts) <= 60
+    assert sum(amounts) <= 6 * 1000
+
+
+def test_an_error_is_told_where_the_log_cannot_be_written(tmp_path: Path) -> None:
+    """On a full disk the traceback finds no place either."""
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "worker-0.log").symlink_to("/dev/full")
+    with LocalEngine(1, tmp_path / "logs") as engine:
+        outcomes, _ = perform(engine, "raises", tmp_path)
+    assert (outcomes[3].status, outcomes[3].error) == ("failed", "ValueError: planned")
 
 
 def test_an_exception_costs_its_own_task_and_is_not_tried_again(engine: LocalEngine, tmp_path: Path) -> None:

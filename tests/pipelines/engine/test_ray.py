@@ -31,7 +31,7 @@ def _allowed() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayCluster]:
-    with ray_cluster(tmp_path_factory.mktemp("ray"), PYTHONPATH=str(HERE)) as running:
+    with ray_cluster(PYTHONPATH=str(HERE)) as running:
         yield running
 
 
@@ -105,7 +105,7 @@ def test_a_node_without_our_packages_is_named(tmp_path: Path, monkeypatch: pytes
     script = tmp_path / "hidden" / "pipelines"
     script.mkdir(parents=True)
     (script / "__init__.py").write_text("raise ImportError('No module named fugashi')")
-    with ray_cluster(tmp_path, PYTHONPATH=str(tmp_path / "hidden")) as bare, pytest.raises(UsageError) as error:
+    with ray_cluster(PYTHONPATH=str(tmp_path / "hidden")) as bare, pytest.raises(UsageError) as error:
         RayEngine(site(tmp_path, bare.address)).__enter__()
     assert " lacks our packages (No module named fugashi): install corpus-foundry into" in str(error.value)
 
@@ -113,7 +113,7 @@ def test_a_node_without_our_packages_is_named(tmp_path: Path, monkeypatch: pytes
 def test_a_node_that_dies_costs_its_task_one_attempt(tmp_path: Path) -> None:
     import ray
 
-    with ray_cluster(tmp_path, PYTHONPATH=str(HERE)) as cluster, RayEngine(site(tmp_path, cluster.address)) as engine:
+    with ray_cluster(PYTHONPATH=str(HERE)) as cluster, RayEngine(site(tmp_path, cluster.address)) as engine:
         own = next(node for node in ray.nodes() if node["NodeID"] == ray.get_runtime_context().get_node_id())
         other = 1 - cluster.node_with(Path(own["RayletSocketName"]).name + " ")
         killer = Thread(target=lambda: cluster.kill_node(other) if cluster.works(other) else None)
