@@ -7,7 +7,7 @@
 `empty` performs tasks that do nothing but write their record: seconds and the driver's memory per task, at a tenth of
 the tasks and at all of them. `ledger` builds a corpus of records without text: as many rows of a ledger, and next to
 no work for anything but the driver. `efficiency` extracts files (without any: the PDF files, filings and laws of the
-sample, three times) with one worker, with two, and with two of datatrove's LocalPipelineExecutor, by the same function
+sample, six times) with one worker, with two, and with two of datatrove's LocalPipelineExecutor, by the same function
 on the same tasks, rounds interleaved. The last line is one JSON object.
 """
 
@@ -186,7 +186,7 @@ def efficiency(told: argparse.Namespace) -> dict[str, Any]:
 
 def write_recipe(folder: Path, files: list[Path]) -> Path:
     """A recipe of the files, each under several names and with bytes of its own, so that none is read twice for one."""
-    copies = 1 if files else 3
+    copies = 1 if files else 6
     files = files or [
         path for name in ("reports", "filings", "laws") for path in sorted((DOMAIN / "sample" / name).rglob("*.*"))
     ]
