@@ -28,12 +28,8 @@ APART = 1.25  # times the least distance between lines: those further apart are 
 LEVEL = 0.25  # of the size of a line: by which the middles of what stands level may differ
 FAR = 0.75  # of the size of a line: a figure this far from the middle of a label has none
 LONGEST = 12  # lines of a label
-OFF, WIDE, CLOSE, ROOM = (
-    4,
-    3,
-    2,
-    1,
-)  # costs: a figure off a label's level, to join lines far apart, to cut close ones, ...
+# Costs: a figure off the level of a label; lines far apart in one label; lines that stand close cut; a full one cut.
+OFF, WIDE, CLOSE, ROOM = 4, 3, 2, 1
 Entry = list["Line"]  # lines of a cell that belong together
 Cells = list[list["Line"]]
 
