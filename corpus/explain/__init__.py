@@ -6,7 +6,7 @@
     flips.py      what would have to change in the recipe for another fate
     story.py      a journey as lines for a terminal
 
-Of a build of 1,400 documents each answer takes 0.2 s, the longest 0.9 (a law of 600,000 characters, compared twice).
+Of a build of 2,400 documents the slowest of 200 answers takes 0.6 s; as a command, a second more of imports.
 """
 
 from __future__ import annotations
