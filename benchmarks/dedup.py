@@ -28,12 +28,13 @@ from dedup_labelled import labelled, truth
 from dedup_peers import SIGN, WHOLE
 
 from pipelines.dedup.index import Shelf, Sketched, columns_of, read_index, write_index
-from pipelines.dedup.minhash import Signer, Sketch
+from pipelines.dedup.minhash import Signer
 from pipelines.dedup.near import Duplicates, find_links, resolve
 from registry.recipe import Near
 
 ROUNDS = 2
 BATCH = 400  # documents of an index: what is held while it is made
+AT_ONCE = 64  # of these, sketched together
 ROOM = 1 << 19  # bytes of shingles that are held while candidates are verified
 Words = list[list[str]]
 Analysed = list[tuple[str, np.ndarray, np.ndarray]]
@@ -48,22 +49,24 @@ def analysed(documents: Words) -> Analysed:
     return found
 
 
-def sketches(documents: Analysed) -> list[Sketch]:
-    signer = Signer()
-    return [signer.sketch(*document) for document in documents]
+def sketches(documents: Analysed, **options: Any) -> Sketched:
+    """The documents as an index takes them; the first of them comes first in the order of preference."""
+    signer, found = Signer(**options), []
+    for first in range(0, len(documents), AT_ONCE):
+        texts, start, end = zip(*documents[first : first + AT_ONCE], strict=True)
+        found.append(signer.sketch_all(texts, list(zip(start, end, strict=True))))
+    shingles, _, signatures, form, figures = (np.concatenate(columns) for columns in zip(*found, strict=True))
+    sizes = np.concatenate([np.diff(some.offsets) for some in found])
+    facts = {"id_low": np.zeros(len(documents), np.uint64), "form": form, "figures": figures}
+    return Sketched(facts, signatures, shingles, np.concatenate(([0], np.cumsum(sizes))))
 
 
 def indexed(documents: Analysed, near: Near, path: Path, first: int) -> None:
     """One index on disk; the first document is the `first` of all."""
-    signer = Signer(permutations=near.bands * near.rows)
-    found = [signer.sketch(*document) for document in documents]
-    number, zeros = np.arange(first, first + len(found), dtype=np.uint64), np.zeros(len(found), np.uint64)
-    facts = dict.fromkeys(("id_high", "content_high", "content_low", "merit"), number) | {"id_low": zeros}
-    facts |= {name: np.array([getattr(one, name) for one in found], np.uint64) for name in ("form", "figures")}
-    shingles = np.concatenate([one.shingles for one in found])
-    offsets = np.cumsum([0, *(one.shingles.size for one in found)], dtype=np.int64)
-    signatures = np.stack([one.signature for one in found])
-    write_index(path, columns_of(Sketched(facts, signatures, shingles, offsets), bands=near.bands, rows=near.rows))
+    found = sketches(documents, permutations=near.bands * near.rows)
+    number = np.arange(first, first + len(documents), dtype=np.uint64)
+    found.facts.update(dict.fromkeys(("id_high", "content_high", "content_low", "merit"), number))
+    write_index(path, columns_of(found, bands=near.bands, rows=near.rows))
 
 
 def duplicates(documents: Analysed, near: Near) -> tuple[Duplicates, int]:
@@ -71,14 +74,13 @@ def duplicates(documents: Analysed, near: Near) -> tuple[Duplicates, int]:
 
     The first of each group stays.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        paths = []
-        for first in range(0, len(documents), BATCH):
-            paths.append(Path(folder, f"{first:08d}.arrow"))
-            indexed(documents[first : first + BATCH], near, paths[-1], first)
-        shelf = Shelf([read_index(path) for path in paths], [0] * len(paths))
-        links, _ = find_links(shelf, threshold=near.threshold, bands=near.bands, room=ROOM)
-        return resolve(shelf, links, threshold=near.threshold, room=ROOM), sum(p.stat().st_size for p in paths)
+    folder, paths = tempfile.mkdtemp(), []
+    for first in range(0, len(documents), BATCH):
+        paths.append(Path(folder, f"{first:08d}.arrow"))
+        indexed(documents[first : first + BATCH], near, paths[-1], first)
+    shelf = Shelf([read_index(path) for path in paths], [0] * len(paths))
+    links, _ = find_links(shelf, threshold=near.threshold, bands=near.bands, room=ROOM)
+    return resolve(shelf, links, threshold=near.threshold, room=ROOM), sum(p.stat().st_size for p in paths)
 
 
 def quality(documents: Words) -> dict[str, Any]:
@@ -100,10 +102,8 @@ def quality(documents: Words) -> dict[str, Any]:
         result[f"precision_at_{key}"] = float(np.mean(true))
         result[f"recall_at_{key}"] = float(1 - np.mean(stays[wanted].all(axis=1)))
     found = sketches(given)
-    signatures = np.stack([sketch.signature for sketch in found])
-    shingles = sum(sketch.shingles.nbytes for sketch in found) / len(documents)
-    result["bytes_besides_shingles"] = round(result["bytes_per_document"] - shingles)
-    result["s_curve"] = s_curve(signatures, pairs, jaccard)
+    result["bytes_besides_shingles"] = round(result["bytes_per_document"] - found.shingles.nbytes / len(documents))
+    result["s_curve"] = s_curve(found.signatures, pairs, jaccard)
     return result
 
 

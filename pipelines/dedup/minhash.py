@@ -9,7 +9,8 @@ MeCab itself 2.3 (documents of 1,850 characters of law, 120 permutations).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numba import types
@@ -19,7 +20,11 @@ from pipelines.dedup.shingle import shingle_characters, shingle_words
 from registry.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
+
+    from pipelines.dedup.shingle import Spans
 
 Shingle = Literal["words", "chars"]
 Numbers = Literal["keep", "mask"]
@@ -38,6 +43,16 @@ class Sketch:
     signature: NDArray[np.uint32]  # [permutations]
     form: int = 0  # two texts with the same form and other figures differ in figures alone (shingle.py)
     figures: int = 0
+
+
+class Sketches(NamedTuple):
+    """The sketches of some documents, one after another."""
+
+    shingles: NDArray[np.uint32]
+    offsets: NDArray[np.int64]  # [documents + 1] where the shingles of each begin
+    signatures: NDArray[np.uint32]  # [documents, permutations]
+    form: NDArray[np.uint64]  # [documents]
+    figures: NDArray[np.uint64]  # [documents]
 
 
 class Signer:
@@ -80,13 +95,23 @@ class Signer:
         Raises:
             ValueError: an offset lies outside the text.
         """
+        one = self.sketch_all([text], [(start, end)])
+        return Sketch(one.shingles, one.signatures[0], int(one.form[0]), int(one.figures[0]))
+
+    def sketch_all(self, texts: Sequence[str], words: Sequence[Spans]) -> Sketches:
+        """The sketches of some texts; 60 of 1,000 characters at a time take two thirds of what each alone does.
+
+        Raises:
+            ValueError: an offset lies outside its text.
+        """
         if self._words:
-            shingled = shingle_words(text, start, end, n=self._n, mask=self._mask)
+            shingled = shingle_words(texts, words, n=self._n, mask=self._mask)
         else:
-            shingled = shingle_characters(text, n=self._n, mask=self._mask)
-        shingled.hashes.sort()
-        shingles, signature = _signed(shingled.hashes, self._factors, self._summands)
-        return Sketch(shingles, signature, shingled.form, 0 if self._mask else shingled.figures)
+            shingled = shingle_characters(texts, n=self._n, mask=self._mask)
+        for begin, end in pairwise(shingled.offsets.tolist()):
+            shingled.hashes[begin:end].sort()  # numpy's, 5 times as fast as one in a kernel
+        signed = _signed(shingled.hashes, shingled.offsets, self._factors, self._summands)
+        return Sketches(*signed, shingled.form, np.zeros_like(shingled.figures) if self._mask else shingled.figures)
 
 
 def sign(shingles: NDArray[np.uint32], *, permutations: int = 120, seed: int = 1) -> NDArray[np.uint32]:
@@ -124,16 +149,20 @@ def sign_with(shingles: Any, factors: Any, summands: Any) -> Any:
     return signature
 
 
-_two = types.UniTuple(vector(types.uint32, writable=True), 2)  # type: ignore[no-untyped-call]
+_signatures = vector(types.uint32, dimensions=2, writable=True)
+_i64 = vector(types.int64)
+_three = types.Tuple([vector(types.uint32, writable=True), vector(types.int64, writable=True), _signatures])  # type: ignore[no-untyped-call]
 
 
-@kernel(_two, _u32, _u32, _u32)
-def _signed(ordered: Any, factors: Any, summands: Any) -> Any:
-    """The distinct ones of hashes in order, and their signature."""
-    unique = np.empty(ordered.size, np.uint32)
-    size = 0
-    for i in range(ordered.size):
-        unique[size] = ordered[i]
-        size += 1 if i + 1 == ordered.size or ordered[i + 1] != ordered[i] else 0
-    unique = unique[:size].copy()
-    return unique, sign_with(unique, factors, summands)
+@kernel(_three, _u32, _i64, _u32, _u32)
+def _signed(ordered: Any, offsets: Any, factors: Any, summands: Any) -> Any:
+    """The distinct ones of each document's hashes, which are in order; where they begin; and their signatures."""
+    unique, size = np.empty(ordered.size, np.uint32), 0
+    begins, signatures = np.zeros(offsets.size, np.int64), np.empty((offsets.size - 1, factors.size), np.uint32)
+    for document in range(offsets.size - 1):
+        for i in range(offsets[document], offsets[document + 1]):
+            unique[size] = ordered[i]
+            size += 1 if i + 1 == offsets[document + 1] or ordered[i + 1] != ordered[i] else 0
+        begins[document + 1] = size
+        signatures[document] = sign_with(unique[begins[document] : size], factors, summands)
+    return unique[:size].copy(), begins, signatures
