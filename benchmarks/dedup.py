@@ -35,7 +35,7 @@ from registry.recipe import Near
 ROUNDS = 2
 BATCH = 400  # documents of an index: what is held while it is made
 AT_ONCE = 64  # of these, sketched together
-ROOM = 1 << 19  # bytes of shingles that are held while candidates are verified
+ROOM = 1 << 20  # bytes of shingles that are held while candidates are verified
 Words = list[list[str]]
 Analysed = list[tuple[str, np.ndarray, np.ndarray]]
 

@@ -139,8 +139,10 @@ def _first_of(groups: NDArray[Any], documents: I64) -> I64:
 
 def _by_figures(shelf: Shelf, documents: I64, labels: I64, best: I64) -> I64:
     """The survivor of each document: the best of its component, or of those that have its figures."""
-    figures = shelf.take("figures", documents)
-    alone = (shelf.take("form", documents) == shelf.take("form", best)) & (figures != shelf.take("figures", best))
+    form, figures = shelf.several(("form", "figures"), documents)
+    places = np.argsort(documents)
+    of_best = places[np.searchsorted(documents, best, sorter=places)]
+    alone = (form == form[of_best]) & (figures != figures[of_best])
     apart = np.flatnonzero(alone)
     if not apart.size:
         return best
@@ -154,12 +156,11 @@ def _by_figures(shelf: Shelf, documents: I64, labels: I64, best: I64) -> I64:
 
 def similarities(shelf: Shelf, x: I64, y: I64, room: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Exact Jaccard similarities of the documents ``x[i]`` and ``y[i]``, and whether they have the same content."""
-    exact = np.ones(x.size, dtype=np.bool_)
-    for name in ("content_high", "content_low"):
-        exact &= shelf.take(name, x) == shelf.take(name, y)
+    high, low = shelf.several(("content_high", "content_low"), np.concatenate((x, y)))
+    exact = (high[: x.size] == high[x.size :]) & (low[: x.size] == low[x.size :])
     found = np.ones(x.size)
     wanted = np.flatnonzero(~exact)
-    sizes = shelf.sizes(x[wanted]) + shelf.sizes(y[wanted])
+    sizes = shelf.sizes(np.concatenate((x[wanted], y[wanted]))).reshape(2, -1).sum(axis=0)
     step = np.cumsum(sizes) // max(room // 4, 1)
     for piece in np.split(wanted, np.flatnonzero(np.diff(step)) + 1):
         documents, places = np.unique(np.concatenate((x[piece], y[piece])), return_inverse=True)
