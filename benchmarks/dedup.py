@@ -33,7 +33,7 @@ from pipelines.dedup.near import Duplicates, find_links, resolve
 from registry.recipe import Near
 
 ROUNDS = 2
-BATCH = 400  # documents of an index: what is held while it is made
+BATCH = 500  # documents of an index: what is held while it is made
 AT_ONCE = 64  # of these, sketched together
 ROOM = 1 << 20  # bytes of shingles that are held while candidates are verified
 Words = list[list[str]]

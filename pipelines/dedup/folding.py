@@ -101,7 +101,7 @@ def _summed(forms: Any, counted: Any) -> Any:
 @kernel(types.uint64, types.uint64)
 def power(exponent: Any) -> Any:
     """POWER to any exponent."""
-    found, base = POWERS[np.int64(exponent & np.uint64(255))], POWERS[255] * POWER
+    found, base = POWERS[exponent & np.uint64(255)], POWERS[255] * POWER
     exponent = exponent >> np.uint64(8)
     while exponent:
         found *= base if exponent & np.uint64(1) else np.uint64(1)

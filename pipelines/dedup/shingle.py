@@ -118,7 +118,7 @@ def _scan(codes: Any, known: Any) -> Any:
     for i in range(codes.size):
         if codes[i] < FOLDED:
             more = known[codes[i], 1]
-            so_far = so_far * POWERS[np.int64(more & LENGTH)] + known[codes[i], 0]
+            so_far = so_far * POWERS[more & LENGTH] + known[codes[i], 0]
         else:
             more = ONE
             so_far = so_far * POWER + spread(np.uint64(codes[i]))
@@ -141,38 +141,31 @@ def _mixed(word: Any) -> Any:
     return word ^ (word >> HALF)
 
 
-_spans = types.UniTuple(_i32w, 2)  # type: ignore[no-untyped-call]
+@kernel(_u64w, _u64, _u64, _i32, _i32, types.boolean, types.boolean)
+def _words(hashes: Any, counts: Any, start: Any, end: Any, join: Any, mask: Any) -> Any:
+    """64-bit hashes of the words that are not blank; with `join`, the touching parts of a figure are one word.
 
-
-@kernel(_spans, _u64, _i32, _i32, types.boolean)
-def _word_spans(counts: Any, start: Any, end: Any, join: Any) -> Any:
-    """Where the words that are not blank begin and end; with `join`, the touching parts of a figure are one word."""
-    begin, stop = np.empty(start.size + 1, np.int32), np.empty(start.size + 1, np.int32)
-    size, reach = 0, LENGTH  # where the figure before ends, among folded characters
+    The lowest bit of a hash tells whether a digit or sign is in the word; with `mask` it is 0.
+    """
+    words, size = np.empty(start.size + 1, np.uint64), ZERO  # the first is none
+    first, before, reach = ZERO, ZERO, LENGTH  # up to where the word begins; where the figure before ends, once folded
     for i in range(start.size):
-        before, after = counts[start[i]], counts[max(start[i], end[i])]
-        length = (after - before) & LENGTH
-        figure = join and ((after - before) >> IN_FIGURE) & SHORT == length
-        joined = figure and reach == before & LENGTH
-        begin[size] = start[i]
-        size += 1 if length != ZERO and not joined else 0
-        stop[max(size - 1, 0)] = end[i] if length != ZERO else stop[max(size - 1, 0)]
-        reach = reach if length == ZERO else after & LENGTH if figure else LENGTH
-    return begin[:size], stop[:size]
-
-
-@kernel(_u64w, _u64, _u64, _i32, _i32, types.boolean)
-def _words(hashes: Any, counts: Any, begin: Any, stop: Any, mask: Any) -> Any:
-    """64-bit hashes of the words; the lowest bit tells whether a digit or sign is in it, and with `mask` is 0."""
-    words = np.empty(begin.size, np.uint64)
-    for i in range(begin.size):
-        count = counts[stop[i]] - counts[begin[i]]
-        told = ONE if count >> TOLD else ZERO
-        words[i] = _mixed(_between(hashes, counts, begin[i], stop[i])) & ~ONE | told
+        begin, stop = np.uint64(start[i]), np.uint64(end[i])  # unsigned: places from the end are not looked for
+        more = counts[stop] - counts[begin]
+        if more & LENGTH == ZERO or stop < begin:
+            continue
+        figure = join and (more >> IN_FIGURE) & SHORT == more & LENGTH
+        if not (figure and reach == counts[begin] & LENGTH):
+            first, before = hashes[begin], counts[begin]
+            size += ONE
+        reach = counts[stop] & LENGTH if figure else LENGTH
+        count = counts[stop] - before
+        word = _mixed(hashes[stop] - first * power(count & LENGTH)) & ~ONE
         if mask:
-            figure = told and (count >> IN_FIGURE) & SHORT == count & LENGTH
-            words[i] = (FIGURE if figure else words[i]) & ~ONE
-    return words
+            words[size] = FIGURE & ~ONE if figure and count >> TOLD else word
+        else:
+            words[size] = word | (ONE if count >> TOLD else ZERO)
+    return words[1 : np.int64(size) + 1]
 
 
 @kernel(_u32w, _u64, types.int64)
@@ -230,8 +223,7 @@ def _shingle(codes: Any, start: Any, end: Any, known: Any, forms: Any, n: Any, j
         if not (0 <= start[i] <= codes.size and 0 <= end[i] <= codes.size):
             raise ValueError("the offsets of the words do not fit the text")
     hashes, counts, special = _scan(codes, known)
-    begin, stop = _word_spans(counts, start, end, join)
-    shingles = _shingles(_words(hashes, counts, begin, stop, mask), n)
+    shingles = _shingles(_words(hashes, counts, start, end, join, mask), n)
     form, figures = _parts(codes, hashes, counts, special, known, forms)
     return shingles, form, figures
 
