@@ -33,7 +33,7 @@ ROW_BITS = 20
 ROWS = 1 << ROW_BITS  # documents in an index at most
 WHOLE = "whole"  # the key that documents share whose shingles and figures are the same
 FACTS = ("id_high", "id_low", "content_high", "content_low", "merit", "form", "figures", "whole_hash")
-_VERSION = {"sketches": "3"}  # 3: figures are told from the text, not from words; others cannot be compared
+_VERSION = {"sketches": "4"}  # 4: words are hashed by their text's prefixes; others cannot be compared
 _SPREAD = np.uint64(0xD6E8FEB86659FD93)
 _HALF = np.uint64(32)
 _i64, _u64w = vector(types.int64), vector(types.uint64, writable=True)

@@ -19,8 +19,19 @@ import numpy as np
 from numba import types
 
 from pipelines.dedup.folding import (
-    FOLDED, IN_FIGURE, LENGTH, POWER, POWERS, SHORT, TOLD, UNICODE, folding, marks, power, spread,
-)  # fmt: skip
+    FOLDED,
+    IN_FIGURE,
+    LENGTH,
+    POWER,
+    POWERS,
+    SHORT,
+    TOLD,
+    UNICODE,
+    folding,
+    marks,
+    power,
+    spread,
+)
 from pipelines.dedup.kernel import kernel, vector
 
 if TYPE_CHECKING:
@@ -89,10 +100,10 @@ def _code_points(text: str) -> NDArray[np.uint32]:
 @kernel(_u32w, _u32, _known, _u32)
 def _fold(codes: Any, known: Any, forms: Any) -> Any:
     """The folded code points."""
-    size = 0
+    length, size = np.int64(0), 0
     for code in codes:
-        size += np.int64(known[code, 1] & LENGTH) if code < FOLDED else 1
-    folded, size = np.empty(size, np.uint32), 0
+        length += np.int64(known[code, 1] & LENGTH) if code < FOLDED else 1
+    folded = np.empty(length, np.uint32)
     for code in codes:
         place = np.int64(forms[code]) - UNICODE if code < FOLDED else -1
         if place < 0:
@@ -200,7 +211,7 @@ def _parts(codes: Any, hashes: Any, counts: Any, special: Any, known: Any, forms
             code = ZERO if k < 0 else np.uint64(forms[place + 1 + k] if place >= 0 else forms[codes[at]])
             factor = power((counts[at] - counts[done]) & LENGTH) if k < 0 else POWER
             share = _between(hashes, counts, done, at) if k < 0 else spread(code)
-            kind = known[np.int64(code), 1] if 0 <= k and code < FOLDED else ONE
+            kind = known[np.int64(code), 1] if k >= 0 and code < FOLDED else ONE
             if (kind >> IN_FIGURE) & SHORT:
                 run, unbroken, digits = run * SPREAD + code, unbroken * POWER + share, digits or kind >> TOLD != ZERO
                 continue
