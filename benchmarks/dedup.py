@@ -27,9 +27,10 @@ import numpy as np
 from dedup_labelled import labelled, truth
 from dedup_peers import SIGN, WHOLE
 
-from pipelines.dedup.index import Shelf, Sketched, columns_of, read_index, write_index
+from pipelines.dedup.index import Sketched, columns_of, read_index, write_index
 from pipelines.dedup.minhash import Signer
 from pipelines.dedup.near import Duplicates, find_links, resolve
+from pipelines.dedup.shelf import Shelf
 from registry.recipe import Near
 
 ROUNDS = 2

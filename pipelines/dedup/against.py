@@ -23,7 +23,7 @@ from registry.manifest import read_manifest
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pipelines.dedup.index import Shelf
+    from pipelines.dedup.shelf import Shelf
     from registry.recipe import Recipe
 
 _COMPARABLE = ("shingle", "n", "numbers", "bands", "rows")  # what makes two sketches comparable

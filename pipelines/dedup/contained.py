@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from pipelines.dedup.index import Shelf
     from pipelines.dedup.near import Duplicates
+    from pipelines.dedup.shelf import Shelf
 
     I64 = NDArray[np.int64]
     U64 = NDArray[np.uint64]

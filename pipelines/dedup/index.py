@@ -22,8 +22,6 @@ from registry.errors import RecordError
 from registry.publish import replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from numpy.typing import NDArray
 
     U64 = NDArray[np.uint64]
@@ -36,7 +34,7 @@ FACTS = ("id_high", "id_low", "content_high", "content_low", "merit", "form", "f
 _VERSION = {"sketches": "4"}  # 4: words are hashed by their text's prefixes; others cannot be compared
 _SPREAD = np.uint64(0xD6E8FEB86659FD93)
 _HALF = np.uint64(32)
-_i64, _u64w = vector(types.int64), vector(types.uint64, writable=True)
+_i64 = vector(types.int64)
 
 
 class Sketched(NamedTuple):
@@ -173,122 +171,11 @@ def read_index(path: Path) -> dict[str, Any]:
             columns["offsets"], columns[name] = column.offsets.to_numpy(), column.values.to_numpy()
         else:
             columns[name] = column.to_numpy()
-    _release(columns)
+    release(columns)
     return columns
 
 
-@kernel(_u64w, vector(types.uint64), types.int64, types.int64)
-def _pack(column: Any, shift: Any, base: Any) -> Any:
-    """Keys without their first `shift` bits and with ordinals instead of rows."""
-    keys, above = np.empty(column.size, np.uint64), np.uint64(ROW_BITS) + np.uint64(shift)
-    for i in range(column.size):
-        row = np.int64(column[i] & np.uint64(ROWS - 1))
-        keys[i] = (column[i] << np.uint64(shift)) >> above << above | np.uint64(row + base)
-    return keys
-
-
-@kernel(types.void, vector(types.uint32), _i64, _i64, _i64, vector(types.uint32, writable=True))
-def _copy(shingles: Any, offsets: Any, rows: Any, to: Any, flat: Any) -> Any:
-    """The shingles of `rows`, each to its place."""
-    for i in range(rows.size):
-        place = to[i]
-        for k in range(offsets[rows[i]], offsets[rows[i] + 1]):
-            flat[place] = shingles[k]
-            place += 1
-
-
-class Shelf:
-    """Indexes side by side. A document's ordinal counts through all of them.
-
-    What is asked for is copied, and the pages that it was read from are given back. `ages` tells which corpus an index
-    belongs to: earlier ones come before later ones in the order of preference.
-    """
-
-    def __init__(self, indexes: Sequence[dict[str, Any]], ages: Sequence[int]) -> None:
-        self.indexes = list(indexes)
-        self.ages = np.array(ages, dtype=np.int64)
-        sizes = [len(index["merit"]) for index in self.indexes]
-        self.bases = np.concatenate(([0], np.cumsum(sizes, dtype=np.int64))).astype(np.int64)
-
-    @property
-    def count(self) -> int:
-        """How many documents there are."""
-        return int(self.bases[-1])
-
-    def age(self, ordinals: I64) -> I64:
-        """The corpus that each document belongs to."""
-        place: I64 = self.ages[np.searchsorted(self.bases, ordinals, side="right") - 1]
-        return place
-
-    @property
-    def least_parts(self) -> int:
-        """Into how many parts, a power of two, keys have to be cut so that a key and an ordinal fit 64 bits."""
-        return 1 << max(0, (self.count - 1).bit_length() - ROW_BITS)
-
-    def keys(self, names: Sequence[str], part: int, parts: int) -> tuple[U64, int]:
-        """The keys of some columns that lie in one of `parts` equal ranges, sorted, each with its document's ordinal.
-
-        The ordinal stands in the lower bits, whose number is returned too; above it stand 44 bits of the key but for
-        those that all keys of the range share. `parts` is a power of two, and at least `least_parts`.
-        """
-        shift = parts.bit_length() - 1
-        low, high = part << (64 - shift), (part + 1) << (64 - shift)
-        packed = [np.empty(0, np.uint64)]
-        for base, index in zip(self.bases.tolist(), self.indexes, strict=False):
-            for name in names:
-                column = index[name]
-                begin = int(np.searchsorted(column, np.uint64(low))) if low else 0
-                end = int(np.searchsorted(column, np.uint64(high))) if high < 1 << 64 else len(column)
-                packed.append(_pack(column[begin:end], np.int64(shift), np.int64(base)))
-            _release(index)
-        keys = np.concatenate(packed)
-        keys.sort()
-        return keys, ROW_BITS + shift
-
-    def take(self, name: str, ordinals: I64) -> Any:
-        """The values of a column (of FACTS, or the signature) of some documents."""
-        return self.several([name], ordinals)[0]
-
-    def several(self, names: Sequence[str], ordinals: I64) -> list[Any]:
-        """The values of several columns of some documents."""
-        firsts = [self.indexes[0][name] for name in names]
-        taken = [np.empty((ordinals.size, *first.shape[1:]), dtype=first.dtype) for first in firsts]
-        for place, rows, index in self._by_index(ordinals):
-            for name, values in zip(names, taken, strict=True):
-                values[place] = index[name][rows]
-        return taken
-
-    def sizes(self, ordinals: I64) -> I64:
-        """How many shingles some documents have."""
-        taken = np.empty(ordinals.size, dtype=np.int64)
-        for place, rows, index in self._by_index(ordinals):
-            taken[place] = index["offsets"][rows + 1] - index["offsets"][rows]
-        return taken
-
-    def shingles(self, ordinals: I64) -> tuple[NDArray[np.uint32], I64]:
-        """The shingles of some documents, one after another, and where each begins [n + 1]."""
-        offsets = np.concatenate(([0], np.cumsum(self.sizes(ordinals)))).astype(np.int64)
-        flat = np.empty(int(offsets[-1]), dtype=np.uint32)
-        for place, rows, index in self._by_index(ordinals):
-            _copy(index["shingles"], index["offsets"], rows, offsets[place], flat)
-        return flat, offsets
-
-    def order(self, ordinals: I64, *before: NDArray[Any]) -> I64:
-        """The order [n] that sorts documents by the arrays in `before`, then by preference."""
-        ids = self.several(("id_low", "id_high", "merit"), ordinals)
-        return np.lexsort((*ids, self.age(ordinals), *reversed(before))).astype(np.int64)
-
-    def _by_index(self, ordinals: I64) -> Iterator[tuple[I64, I64, dict[str, Any]]]:
-        """Per index that has some of the documents: their places in `ordinals`, their rows in order, the index."""
-        order = np.argsort(ordinals)
-        cuts = np.searchsorted(ordinals[order], self.bases)
-        for number in np.flatnonzero(np.diff(cuts)).tolist():
-            place = order[cuts[number] : cuts[number + 1]]
-            yield place, ordinals[place] - self.bases[number], self.indexes[number]
-            _release(self.indexes[number])
-
-
-def _release(index: dict[str, Any]) -> None:
+def release(index: dict[str, Any]) -> None:
     """Give back the memory of what was read: around each page the system maps 15 more, soon the whole file."""
     if "map" in index:
         index["map"].madvise(mmap.MADV_DONTNEED)

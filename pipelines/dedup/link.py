@@ -11,9 +11,6 @@ Bands are joined in rounds. The documents that have the same key of a band are a
 itself: documents that were linked in an earlier round or in this bucket are not compared again, and each is compared
 with 2 * REACH others at most. So the links do not depend on how a round is cut into parts, a million copies or a
 million strangers that share a band take time in proportion to their number, and no more shingles than `room` are held.
-
-Keys are sorted with their documents' numbers in their lower bits, 25 ns each, and walked once: nothing else is done for
-the documents that share no band. Ten million of them take 8 s of sorting in all, where argsort takes 40.
 """
 
 from __future__ import annotations
@@ -24,7 +21,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numba import types
 
-from pipelines.dedup.index import WHOLE, band_name, hashed_rows
+from pipelines.dedup.buckets import Bucketed, buckets_of, shared
+from pipelines.dedup.index import WHOLE
 from pipelines.dedup.kernel import kernel, vector
 
 if TYPE_CHECKING:
@@ -32,38 +30,17 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from pipelines.dedup.index import Shelf
+    from pipelines.dedup.shelf import Shelf
 
     I64 = NDArray[np.int64]
 
 REACH = 32  # a bucket's best documents, and the last ones before a document, that it is compared with
-GROWTH = 4  # 1, 4 and 15 of 20 bands: after five, .78 of the pairs at 0.8 are linked and .98 of those at 0.9
 DOUBT = 5.0  # standard errors that an estimate may lie below the threshold before the sets themselves are not read
-APART = np.uint32(0xFFFFFFFF)  # the label of a document that is not compared any more
-
-
-class _Bucketed(NamedTuple):
-    """Documents in buckets of two or more, the best of each bucket first."""
-
-    documents: I64
-    begin: I64  # where the bucket of each begins
-    end: I64
-    label: I64  # small numbers, the same for documents that are linked
-    size: I64  # how many shingles each has
-
-
-def rounds(bands: int) -> list[list[str]]:
-    """The bands in the rounds in which they are joined: the first alone, then GROWTH times as many each time."""
-    names, found, size = [band_name(band) for band in range(bands)], [], 1
-    while names:
-        found.append(names[:size])
-        names, size = names[size:], GROWTH * size
-    return found
 
 
 def whole_links(shelf: Shelf, *, part: int = 0, parts: int = 1) -> I64:
     """Links [m, 2] from the best to every other document with the same shingles and figures, or the same content."""
-    documents, _ = _shared(*shelf.keys([WHOLE], part, parts), np.arange(shelf.count, dtype=np.uint32))
+    documents, _ = shared(*shelf.keys([WHOLE], part, parts), np.arange(shelf.count, dtype=np.uint32))
     whole, size = shelf.take("whole_hash", documents), shelf.sizes(documents)
     order = shelf.order(documents, whole, size)
     documents, whole, size = documents[order], whole[order], size[order]
@@ -100,7 +77,7 @@ def band_links(
         room: bytes of shingles held at a time.
     """
     planted = shelf.count if planted is None else planted
-    bucketed = _buckets(shelf, names, part, parts, labels)
+    bucketed = buckets_of(shelf, names, part, parts, labels)
     parent = np.arange(bucketed.documents.size, dtype=np.int64)
     links, found = [np.empty((0, 2), np.int64)], []
     for begin, end in _pieces(bucketed.size, room // 4):
@@ -110,64 +87,6 @@ def band_links(
         links.append(pairs[pairs[:, 1] < planted])
         found.append(pairs[pairs[:, 1] >= planted, 1])
     return np.concatenate(links), np.unique(np.concatenate([np.empty(0, np.int64), *found]))
-
-
-def _buckets(shelf: Shelf, names: Sequence[str], part: int, parts: int, labels: NDArray[np.uint32]) -> _Bucketed:
-    """The buckets in which there is something to link, the best document of each first."""
-    documents, bucket = _once(*_shared(*shelf.keys(names, part, parts), labels))
-    order = shelf.order(documents, bucket)
-    documents = documents[order]
-    count = np.bincount(bucket)
-    end = np.cumsum(count)
-    _, small = np.unique(labels[documents], return_inverse=True)
-    columns = (documents, np.repeat(end - count, count), np.repeat(end, count), small, shelf.sizes(documents))
-    return _Bucketed(*(np.ascontiguousarray(column, dtype=np.int64) for column in columns))
-
-
-def _once(documents: I64, bucket: I64) -> tuple[I64, I64]:
-    """The same without the buckets that have the documents of another: two that are similar share three bands or four.
-
-    Buckets are told apart by 64 bits of their documents.
-    """
-    begin = np.flatnonzero(np.diff(bucket, prepend=-1))
-    if not begin.size:
-        return documents, bucket
-    _, first = np.unique(np.add.reduceat(hashed_rows(documents.view(np.uint64)), begin), return_index=True)
-    kept = np.zeros(begin.size, np.bool_)
-    kept[first] = True
-    number = np.cumsum(kept) - 1
-    return documents[kept[bucket]], number[bucket][kept[bucket]]
-
-
-_two = types.UniTuple(vector(types.int64, writable=True), 2)  # type: ignore[no-untyped-call]
-
-
-@kernel(_two, vector(types.uint64), types.int64, vector(types.uint32))
-def _shared(keys: Any, bits: Any, labels: Any) -> Any:
-    """The documents of buckets with two labels or more, and the number of each one's bucket.
-
-    Below the lower `bits` of `keys`, which are in order, stand the documents. A bucket's number is counted from 0.
-    """
-    documents, bucket = np.empty(keys.size, np.int64), np.empty(keys.size, np.int64)
-    ordinals, above = (np.uint64(1) << np.uint64(bits)) - np.uint64(1), np.uint64(bits)
-    size, number, i = 0, 0, 0
-    while i < keys.size:
-        key, begin, strangers, first = keys[i] >> above, size, False, APART
-        alone = i + 1 == keys.size or keys[i + 1] >> above != key
-        while i < keys.size and keys[i] >> above == key:
-            document = np.int64(keys[i] & ordinals)
-            label = APART if alone else labels[document]
-            if label != APART:
-                first = label if first == APART else first
-                strangers |= label != first
-                documents[size], bucket[size] = document, number
-                size += 1
-            i += 1
-        if strangers:
-            number += 1
-        else:
-            size = begin  # nothing to link here
-    return documents[:size].copy(), bucket[:size].copy()
 
 
 def _pieces(sizes: I64, room: int) -> list[tuple[int, int]]:
@@ -196,7 +115,7 @@ class _Read(NamedTuple):
     offsets: I64
 
 
-def _read(shelf: Shelf, bucketed: _Bucketed, begin: int, end: int, threshold: float) -> _Read:
+def _read(shelf: Shelf, bucketed: Bucketed, begin: int, end: int, threshold: float) -> _Read:
     start = int(bucketed.begin[begin])
     main = max(start, begin - REACH)
     head = min(start + REACH, main)
@@ -213,7 +132,7 @@ def _read(shelf: Shelf, bucketed: _Bucketed, begin: int, end: int, threshold: fl
 _u32, _i64, _u64 = vector(types.uint32), vector(types.int64), vector(types.uint64)
 _u32w, _i64w, _u64w = (vector(t, writable=True) for t in (types.uint32, types.int64, types.uint64))
 _u8w = vector(types.uint8, dimensions=2, writable=True)
-_bucketed = types.NamedUniTuple(_i64w, 5, _Bucketed)  # type: ignore[no-untyped-call]
+_bucketed = types.NamedUniTuple(_i64w, 5, Bucketed)  # type: ignore[no-untyped-call]
 _int = types.int64
 _some = types.NamedTuple([_int, _int, _int, _i64w, _u8w, _u64w, _u64w, _u32w, _i64w], _Read)  # type: ignore[no-untyped-call]
 _four = types.UniTuple(_int, 4)  # type: ignore[no-untyped-call]

@@ -18,13 +18,14 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
-from pipelines.dedup.link import APART, band_links, common, rounds, whole_links
+from pipelines.dedup.buckets import APART, rounds
+from pipelines.dedup.link import band_links, common, whole_links
 from registry.errors import RecordError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pipelines.dedup.index import Shelf
+    from pipelines.dedup.shelf import Shelf
 
     I64 = NDArray[np.int64]
 

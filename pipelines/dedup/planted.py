@@ -18,7 +18,7 @@ from pipelines.dedup.minhash import sign
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pipelines.dedup.index import Shelf
+    from pipelines.dedup.shelf import Shelf
 
 SHORTEST = 50  # shingles: fewer do not give similarities that are fine enough
 

@@ -32,7 +32,7 @@ from pipelines.stages.resolve import gone, resolve, self_test, together, write_d
 
 if TYPE_CHECKING:
     from pipelines.dedup.against import Earlier
-    from pipelines.dedup.index import Shelf
+    from pipelines.dedup.shelf import Shelf
     from pipelines.preflight import Plan
 
 CODE = (
@@ -145,9 +145,9 @@ def whole_task(spec: Json, target: Path, progress: Progress) -> Json:
     """Write the file of duplicates, all in one process."""
     from pipelines.dedup.against import known
     from pipelines.dedup.contained import contained_links, posted
-    from pipelines.dedup.index import Shelf
     from pipelines.dedup.near import find_links
     from pipelines.dedup.near import resolve as resolved
+    from pipelines.dedup.shelf import Shelf
 
     shelf, settled, planted = open_shelf(spec)
     if spec["self_test"]:

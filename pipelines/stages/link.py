@@ -17,7 +17,7 @@ from pipelines.stages import Progress, Run
 from registry.publish import replacing
 
 if TYPE_CHECKING:
-    from pipelines.dedup.index import Shelf
+    from pipelines.dedup.shelf import Shelf
 
 _PER_KEY = 128  # bytes held per key while the buckets of a range are made
 LEAST = 4  # ranges, so that no build is without parallel work
@@ -25,7 +25,7 @@ LEAST = 4  # ranges, so that no build is without parallel work
 
 def link(run: Run, spec: Json) -> list[str]:
     """The files of links of all rounds."""
-    from pipelines.dedup.link import rounds
+    from pipelines.dedup.buckets import rounds
 
     files: list[str] = _tasks(run, spec, ["known"], "", 1) if spec["builds"] else []
     files += _tasks(run, spec, ["whole"], "", parts_of(spec, 1))
@@ -46,7 +46,8 @@ def parts_of(spec: Json, bands: int) -> int:
 
 def open_shelf(spec: Json) -> tuple[Shelf, int, int]:
     """All indexes, how many of the documents are from earlier builds, and where the planted ones begin."""
-    from pipelines.dedup.index import Shelf, read_index
+    from pipelines.dedup.index import read_index
+    from pipelines.dedup.shelf import Shelf
 
     named = spec["indexes"] + [[path, spec["age"] + 1] for path in spec["planted"]]
     shelf = Shelf([read_index(Path(path)) for path, _ in named], [age for _, age in named])

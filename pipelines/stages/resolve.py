@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipelines.dedup.contained import Contained
-    from pipelines.dedup.index import Shelf
     from pipelines.dedup.near import Duplicates
+    from pipelines.dedup.shelf import Shelf
 
 _ROWS = 1 << 20  # rows of the file of duplicates that are made at a time
 

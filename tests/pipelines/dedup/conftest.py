@@ -7,9 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pipelines.dedup.index import Shelf, Sketched, columns_of
+from pipelines.dedup.index import Sketched, columns_of
 from pipelines.dedup.minhash import sign
 from pipelines.dedup.near import find_links, resolve
+from pipelines.dedup.shelf import Shelf
 
 
 def columns(sets, contents=None, signatures=None):

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from pipelines.dedup.contained import contained_links, first_of, joined, posted, settle
-from pipelines.dedup.index import Shelf, columns_of
+from pipelines.dedup.index import columns_of
 from pipelines.dedup.near import find_links, resolve
+from pipelines.dedup.shelf import Shelf
 
 PRIORITY = np.uint64(48)
 
