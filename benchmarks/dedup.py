@@ -34,8 +34,7 @@ from pipelines.dedup.shelf import Shelf
 from registry.recipe import Near
 
 ROUNDS = 2
-BATCH = 500  # documents of an index: what is held while it is made
-AT_ONCE = 64  # of these, sketched together
+BATCH = 400  # documents of an index: what is held while it is made
 ROOM = 1 << 20  # bytes of shingles that are held while candidates are verified
 Words = list[list[str]]
 Analysed = list[tuple[str, np.ndarray, np.ndarray]]
@@ -52,14 +51,10 @@ def analysed(documents: Words) -> Analysed:
 
 def sketches(documents: Analysed, **options: Any) -> Sketched:
     """The documents as an index takes them; the first of them comes first in the order of preference."""
-    signer, found = Signer(**options), []
-    for first in range(0, len(documents), AT_ONCE):
-        texts, start, end = zip(*documents[first : first + AT_ONCE], strict=True)
-        found.append(signer.sketch_all(texts, list(zip(start, end, strict=True))))
-    shingles, _, signatures, form, figures = (np.concatenate(columns) for columns in zip(*found, strict=True))
-    sizes = np.concatenate([np.diff(some.offsets) for some in found])
-    facts = {"id_low": np.zeros(len(documents), np.uint64), "form": form, "figures": figures}
-    return Sketched(facts, signatures, shingles, np.concatenate(([0], np.cumsum(sizes))))
+    texts, start, end = zip(*documents, strict=True)
+    found = Signer(**options).sketch_all(texts, list(zip(start, end, strict=True)))
+    facts = {"id_low": np.zeros(len(documents), np.uint64), "form": found.form, "figures": found.figures}
+    return Sketched(facts, found.signatures, found.shingles, found.offsets)
 
 
 def indexed(documents: Analysed, near: Near, path: Path, first: int) -> None:
