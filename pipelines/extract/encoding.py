@@ -44,6 +44,9 @@ NEARLY_BYTES = 200_000  # looked at for UTF-8 that is broken in places
 HARDLY = 20  # broken places in the first JUDGED_BYTES from a broken one on: not UTF-8
 BEFORE = 64  # ASCII bytes ahead of them
 
+DECLARED = re.compile(rb"""<(?:\?xml|meta)\b[^>]{0,200}?(?:charset|encoding)\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE)
+DECLARED_WITHIN = 4096
+
 READABLE = re.compile(r"[\t\n\r -~、。「」・ー\u3041-\u3096\u30a1-\u30fa]+")
 KANJI = re.compile(r"[\u4e00-\u9fff]+")
 ODD = re.compile(
@@ -76,6 +79,12 @@ def decode(data: bytes, declared: str | None = None) -> Decoded:
     if b"\0" not in data and _is_utf8(data):
         return _read(data, "utf-8")
     return _read(data, _choose(_telling(data), declared))
+
+
+def decode_markup(data: bytes) -> Decoded:
+    """The same for a file of HTML or XML, which may declare its encoding at its beginning."""
+    declared = DECLARED.search(data[:DECLARED_WITHIN])
+    return decode(data, declared.group(1).decode("ascii", "replace") if declared else None)
 
 
 def _read_jis(data: bytes) -> Decoded:

@@ -81,12 +81,19 @@ def _value(fact: etree._Element, further: Mapping[str, etree._Element]) -> str:
     form = (fact.get("format") or "").rpartition(":")[2]
     if form in {"booleantrue", "booleanfalse", "fixed-true", "fixed-false"}:
         return form.removeprefix("boolean").removeprefix("fixed-")
-    text, seen, after = text_of(fact), set[str](), fact.get("continuedAt") or fact.get("continuedat")
+    text, seen, after = _said(fact), set[str](), fact.get("continuedAt") or fact.get("continuedat")
     while after and after in further and after not in seen:
         seen.add(after)
-        text += " " + text_of(further[after])
+        text += " " + _said(further[after])
         after = further[after].get("continuedAt") or further[after].get("continuedat")
     return text
+
+
+def _said(element: Any) -> str:
+    """Its text without what is excluded from the fact (Inline XBRL 1.1, 5): the number of a page that ends within it."""
+    if next(element.iter("{*}exclude", "ix:exclude"), None) is None:
+        return text_of(element)
+    return "".join(element.xpath(".//text()[not(ancestor::*[local-name() = 'exclude' or name() = 'ix:exclude'])]"))
 
 
 def iso_date(text: str) -> str:

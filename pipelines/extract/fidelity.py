@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from pipelines.extract.markup import element_names, is_hidden, local_name
+from pipelines.extract.markup import ZERO_WIDTH, element_names, is_block, is_hidden, local_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 NUMBER = r"\d+(?:[.,．，]\d+)*"
 FIGURES = re.compile(NUMBER)
 SIGNED = re.compile(rf"[△▲][ \xa0\u3000]*{NUMBER}")
-INLINE = frozenset({"span", "a", "b", "i", "u", "em", "strong", "font", "small", "big", "label"})
+APART = frozenset({"br", "sup", "sub", "code", "math"})  # in a line, but figures in them are not those beside them
 CONTEXT = 24  # characters shown on either side of a figure that is missing
 MOST_TOLD = 50
 
@@ -36,14 +36,14 @@ def visible_text(root: etree._Element) -> str:
         if event == "start" and is_hidden(element, name, hidden):
             walk.skip_subtree()
         elif event == "start":
-            pieces += [_edge(name), element.text or ""]
+            pieces += [_edge(element, name), element.text or ""]
         if event != "start" and element is not root:
-            pieces += [_edge(name), element.tail or ""]
-    return "".join(pieces)
+            pieces += [_edge(element, name), element.tail or ""]
+    return ZERO_WIDTH.sub("", "".join(pieces))
 
 
-def _edge(name: str) -> str:
-    return "" if not name or name in INLINE or name.startswith("ix:") else "\n"
+def _edge(element: etree._Element, name: str) -> str:
+    return "\n" if name in APART or is_block(element, name, element_names("block")) else ""
 
 
 def fidelity(source: str, output: str) -> dict[str, float]:

@@ -15,12 +15,13 @@ import csv
 import html
 import io
 import re
+from html.entities import html5
 from typing import TYPE_CHECKING, Any
 
 from lxml import etree
 
 from pipelines.extract import Failure, Part
-from pipelines.extract.encoding import decode
+from pipelines.extract.encoding import decode, decode_markup
 from pipelines.extract.facts import first_values, inline_values, metadata
 from pipelines.extract.fidelity import fidelity, missing, visible_text
 from pipelines.extract.markup import hide_by_style, parse, parse_html, xml_parser
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
     from pipelines.extract import Raw
 
 DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
+REFERENCE = re.compile(r"&(\w+);")
+VOID = re.compile(r"(<(?:br|hr|img|col|input|link|meta|wbr)\b[^<>]*?)/?>", re.IGNORECASE)
+XML_ESCAPES = frozenset("&<>\"'")
+PREFIX = re.compile(r"""xmlns:([\w.-]+)\s*=\s*["']http://www\.xbrl\.org/20\d\d/inlineXBRL["']""")
 COLUMNS = ("要素ID", "項目名", "コンテキストID", "相対年度", "連結・個別", "期間・時点", "ユニットID", "単位", "値")
 TEXT_BLOCK = "TextBlock"
 PADDING = re.compile(r"[ \t\xa0]{2,}")
@@ -49,7 +54,7 @@ def extract_filing(raw: Raw, *, check: bool = False) -> Iterator[Part | Failure]
     Raises:
         InputError: ``empty`` where nothing is visible, ``broken`` or ``too_large`` where the markup cannot be read.
     """
-    decoded = decode(raw.path.read_bytes())
+    decoded = decode_markup(raw.path.read_bytes())
     root = _parse(decoded.text)
     hide_by_style(root)
     facts = metadata(inline_values(root), decoded.text)
@@ -58,7 +63,7 @@ def extract_filing(raw: Raw, *, check: bool = False) -> Iterator[Part | Failure]
 
 def extract_xbrl(raw: Raw, *, check: bool = False) -> Iterator[Part | Failure]:
     """The sections of the text blocks of an XBRL instance; `check` and errors as for `extract_filing`."""
-    decoded = decode(raw.path.read_bytes())
+    decoded = decode_markup(raw.path.read_bytes())
     root = parse(DECLARATION.sub("", decoded.text, count=1), xml_parser())
     items = [(etree.QName(element).localname, element.text or "") for element in root.iterchildren(etree.Element)]
     blocks: list[Block] = []
@@ -128,13 +133,28 @@ def _parts(
 def _parse(text: str) -> Any:
     """XHTML as XML, which it is; where it is not well-formed, whatever of two lenient readings shows more."""
     text = DECLARATION.sub("", text, count=1)  # the encoding it names is not that of the text any more
+    if (root := _parsed(text)) is not None:
+        return root
+    text = VOID.sub(r"\1/>", REFERENCE.sub(_character, text))  # what HTML has and XML has not
+    if (root := _parsed(text)) is not None:
+        return root
+    prefix = PREFIX.search(text)
+    as_html = re.sub(rf"<(/?){prefix.group(1)}:", r"<\1ix:", text) if prefix else text  # HTML knows no namespaces
+    candidates = [parse_html(as_html), parse(text, xml_parser(recover=True))]
+    return max(candidates, key=lambda root: len("".join(visible_text(root).split())))
+
+
+def _parsed(text: str) -> Any:
+    """`text` as XML; nothing where it is broken, or has entities of its own, which are not expanded."""
     try:
         root = parse(text, xml_parser())
     except InputError as error:
         if error.reason != "broken":
             raise
-    else:
-        if next(root.iter(etree.Entity), None) is None:  # an entity of its own DTD stays unexpanded: read as HTML
-            return root
-    candidates = [parse(text, xml_parser(recover=True)), parse_html(text)]
-    return max(candidates, key=lambda root: len(visible_text(root)))
+        return None
+    return root if next(root.iter(etree.Entity), None) is None else None
+
+
+def _character(reference: re.Match[str]) -> str:
+    known = html5.get(f"{reference.group(1)};", "")
+    return reference.group() if known in XML_ESCAPES else known or reference.group()

@@ -19,7 +19,7 @@ from lxml import etree
 from pipelines.extract import Failure, Part
 from pipelines.extract.article import choose, drop_false_names, is_japanese, read_article
 from pipelines.extract.book import read_book
-from pipelines.extract.encoding import decode
+from pipelines.extract.encoding import decode_markup
 from pipelines.extract.fidelity import fidelity, missing, visible_text
 from pipelines.extract.formulas import settle_formulas
 from pipelines.extract.majority import agreed
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from pipelines.extract import Raw
     from pipelines.extract.tables import Block
 
-CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE)
 AUTHOR = "//meta[@name='author' or @property='article:author'][not(contains(@content, '://'))]/@content"
 LONGEST_ARTICLE = 1_000_000  # characters shown: a longer page is a list or a book, and extractors take minutes for it
 DATES = {"original_date": True, "extensive_search": False, "max_date": "2100-01-01"}  # its default is today
@@ -48,9 +47,7 @@ def extract_html(raw: Raw, *, ruby: Ruby = "drop", check: bool = False) -> Itera
     Raises:
         InputError: ``empty`` where there is no text, ``broken`` where no page can be made of it.
     """
-    data = raw.path.read_bytes()
-    declared = CHARSET.search(data[:4096])
-    decoded = decode(data, declared.group(1).decode("ascii", "replace") if declared else None)
+    decoded = decode_markup(raw.path.read_bytes())
     seen = {"undecodable": float(decoded.undecodable)}
     yield read_html(decoded.text, ruby=ruby, check=check, measurements=seen)
 

@@ -7,7 +7,7 @@ shows them. The parser fetches nothing, expands no entities but HTML's own, and 
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 Ruby = Literal["drop", "keep"]
 INVALID = re.compile(r"[\x00\x0b\ud800-\udfff]")
-HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+ZERO_WIDTH = re.compile("[\u200b\u2060\ufeff\xad]")  # where a line may or may not break: they cut figures in two
+HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)", re.IGNORECASE)
+DISPLAY = re.compile(r"(?:^|[;\s])display\s*:\s*(inline\b(?!-)|block|flex|grid|list-item|table)", re.IGNORECASE)
+INLINED = frozenset({"div", "p"})  # what a style may make part of a line; other blocks have a form of their own
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 MOST_ELEMENTS = 2_000_000  # a report of 60 MB has half of them; a walk over them takes 20 s and 1.5 GB
 CONDITIONAL = re.compile(r"@[^{;]+\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}")  # @media and the like: it may not apply
@@ -144,4 +147,22 @@ def is_hidden(element: etree._Element, name: str, hidden: Collection[str]) -> bo
     if name in hidden or element.get("hidden") is not None:
         return True
     style = element.get("style")
-    return style is not None and HIDING.search(style) is not None
+    return style is not None and _shown_as(style) == "none"
+
+
+def is_block(element: etree._Element, name: str, block: Collection[str]) -> bool:
+    """Whether it begins and ends a line: its own style says so, or its name is one of `block`."""
+    style = element.get("style")
+    shown = "" if style is None else _shown_as(style)
+    if name in block:
+        return shown != "inline" or name not in INLINED
+    return shown == "block"
+
+
+@lru_cache(4096)
+def _shown_as(style: str) -> str:
+    """What a style attribute says of how an element is displayed: "none", "inline", "block"; nothing where it doesn't."""
+    if HIDING.search(style):
+        return "none"
+    found = DISPLAY.search(style)
+    return "" if found is None else "inline" if found.group(1).lower() == "inline" else "block"

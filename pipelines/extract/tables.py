@@ -20,8 +20,10 @@ from operator import itemgetter
 WIDEST_SPAN = 1000  # HTML Living Standard, 4.9.11: larger colspans are cut to this
 
 CURRENCY = re.compile(r"[$€£¥￥]|US\$|HK\$")
+SIGNS = re.compile(rf"(?:{CURRENCY.pattern})?[△▲(（]?(?<=.)")
 FIGURE = re.compile(r"[$€£¥￥(（△▲−-]*(?:\d|—)")
 CLOSING = re.compile(r"[)）]?[%％]?(?<=.)")
+MARKS = re.compile(f"{SIGNS.pattern}|{CLOSING.pattern}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +65,26 @@ class Cell:
 
 @dataclass(slots=True)
 class Table:
-    """The rows of a table while its markup is read."""
+    """The rows of a table while its markup is read, in the groups that no cell spans beyond."""
 
-    rows: list[list[Cell]] = field(default_factory=list)
+    groups: list[list[list[Cell]]] = field(default_factory=lambda: [[]])
+    feet: list[list[list[Cell]]] = field(default_factory=list)  # shown last, wherever they stand
+
+    def open_group(self, name: str = "") -> None:
+        """The rows that come are a <thead>, <tbody> or <tfoot>, or in none."""
+        self.groups.append([])
+        if name == "tfoot":
+            self.feet.append(self.groups[-1])
+
+    def open_row(self) -> None:
+        """The cells that come are in a row of their own."""
+        self.groups[-1].append([])
 
     def add(self, cell: Cell) -> None:
         """One more cell in the last row."""
-        if not self.rows:
-            self.rows.append([])
-        self.rows[-1].append(cell)
+        if not self.groups[-1]:
+            self.open_row()
+        self.groups[-1][-1].append(cell)
 
     def blocks(self) -> list[Block]:
         """The table as one block of Markdown, or what it holds in reading order where it is only layout."""
@@ -87,40 +100,52 @@ class Table:
     def _grid(self) -> dict[tuple[int, int], Cell]:
         """The cells that are not blank, by row and column (WHATWG table model, without the overlaps it allows)."""
         grid: dict[tuple[int, int], Cell] = {}
-        taken: dict[int, int] = {}  # column -> the row up to which a cell from above covers it
-        for row, cells in enumerate(self.rows):
-            column = 0
-            for cell in cells:
-                while taken.get(column, 0) > row:
-                    column += 1
-                if cell.blocks:
-                    grid[row, column] = cell
-                last = row + cell.down if cell.down else len(self.rows)
-                taken.update(dict.fromkeys(range(column, column + cell.across), last))
-                column += cell.across
+        first = 0
+        for group in sorted(self.groups, key=lambda group: any(group is foot for foot in self.feet)):
+            taken: dict[int, int] = {}  # column -> the row up to which a cell from above covers it
+            for row, cells in enumerate(group):
+                column = 0
+                for cell in cells:
+                    while taken.get(column, 0) > row:
+                        column += 1
+                    if cell.blocks:
+                        grid[first + row, column] = cell
+                    last = row + cell.down if cell.down else len(group)
+                    for covered in range(column, column + cell.across):
+                        taken[covered] = max(last, taken.get(covered, 0))
+                    column += cell.across
+            first += len(group)
         return grid
 
 
 def _with_signs(grid: dict[tuple[int, int], Cell]) -> dict[tuple[int, int], Cell]:
-    """A currency stands with the figure after it; a bracket or per cent, in a column of such, with the one before."""
-    others = {column for (_, column), cell in grid.items() if not CLOSING.fullmatch(cell.line)}
+    """A currency stands with the figure after it; a sign, bracket or per cent, in a column of such, with its figure."""
+    others = {column for (_, column), cell in grid.items() if not MARKS.fullmatch(cell.line)}
     joined: dict[tuple[int, int], Cell] = {}
     last = (-1, -1)
     for (row, column), cell in sorted(grid.items(), key=itemgetter(0)):
         before = joined.get(last) if last[0] == row else None
-        if before and last[1] + before.across == column and _belong_together(before, cell, alone=column not in others):
-            joined[last] = Cell([Block(before.line + cell.line)], before.across + cell.across, cell.down)
-        else:
-            last = (row, column)
-            joined[last] = cell
+        if before and last[1] + before.across == column:
+            opens, closes = last[1] not in others, column not in others
+            if _belong_together(before, cell, opens=opens, closes=closes):
+                del joined[last]
+                across = before.across + cell.across
+                if opens:  # the figures of other rows stand in the column of this one
+                    last, across = (row, column), cell.across
+                joined[last] = Cell([Block(before.line + cell.line)], across, cell.down)
+                continue
+        last = (row, column)
+        joined[last] = cell
     return joined
 
 
-def _belong_together(before: Cell, after: Cell, *, alone: bool) -> bool:
+def _belong_together(before: Cell, after: Cell, *, opens: bool, closes: bool) -> bool:
+    """Whether they are a figure and a mark of it; `opens`, `closes`: whether they stand in columns of marks alone."""
     if any(len(cell.blocks) != 1 or not cell.blocks[0].plain for cell in (before, after)):
         return False
-    figure = FIGURE.match(after.line) is not None
-    return CURRENCY.fullmatch(before.line) is not None if figure else alone and FIGURE.search(before.line) is not None
+    if FIGURE.match(after.line):
+        return (SIGNS if opens else CURRENCY).fullmatch(before.line) is not None
+    return closes and CLOSING.fullmatch(after.line) is not None and FIGURE.search(before.line) is not None
 
 
 def span(value: str | None, most: int = WIDEST_SPAN) -> int:

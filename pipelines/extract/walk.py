@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from pipelines.extract.markup import element_names, is_hidden, local_name, rules
+from pipelines.extract.markup import ZERO_WIDTH, element_names, is_block, is_hidden, local_name, rules
 from pipelines.extract.tables import Block, Cell, Table, span
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ CJK = "[\u3000-\u9fff\uf900-\ufaff\uff01-\uff0f\uff1a-\uffef]"  # without full-w
 BROKEN_LINE = re.compile(f"(?<={CJK})[ \t\f]*\r?\n[ \t\r\n\f]*(?={CJK})")
 LINE_BREAK = "\x0b"  # no character of XML, and white space in HTML
 SPACES = re.compile(r"[ \t\r\n\f]+")
+GROUPS = frozenset({"thead", "tbody", "tfoot"})
+HIGHEST = 1 << 31  # number of a list item
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
 RAISED = re.compile(r"[0-9A-Za-z)\]]$")  # what an exponent follows
 
@@ -70,11 +72,16 @@ class _Flow:
     pieces: list[str] = field(default_factory=list)  # of the paragraph at hand; a line break is LINE_BREAK
     lists: list[int | None] = field(default_factory=list)  # open lists: the number of the last item, none if unnumbered
     marker: str = ""  # of the list item that begins with the next block
+    apart: bool = False  # what was added last was raised or lowered: the figures after it are others
 
     def add(self, text: str | None) -> None:
         """More text of the paragraph at hand."""
-        if text:
-            self.pieces.append(text)
+        if not text:
+            return
+        if self.apart and text[0].isdigit() and self.pieces and self.pieces[-1][-1:].isdigit():
+            self.pieces.append(" ")
+        self.apart = False
+        self.pieces.append(text)
 
     def close(self, level: int = 0) -> None:
         """The paragraph at hand becomes a block, if there is anything in it."""
@@ -91,11 +98,11 @@ class _Flow:
         self.marker = ""
         self.blocks.append(Block(text, level, item=bool(self.lists) and not level))
 
-    def open_item(self) -> None:
-        """The next block begins a list item."""
+    def open_item(self, number: str | None) -> None:
+        """The next block begins a list item, which may say its number."""
         self.marker = "- "
         if self.lists and self.lists[-1] is not None:
-            self.lists[-1] += 1
+            self.lists[-1] = span(number, HIGHEST) if number else self.lists[-1] + 1
             self.marker = f"{self.lists[-1]}. "
 
 
@@ -103,6 +110,8 @@ def _tidied(line: str) -> str:
     """One line as a browser shows it, but a line broken between Japanese characters is joined without a space."""
     if "\n" in line:
         line = BROKEN_LINE.sub("", line)
+    if not line.isascii():
+        line = ZERO_WIDTH.sub("", line)
     return SPACES.sub(" ", line).strip(MARGIN)
 
 
@@ -124,7 +133,7 @@ class _Walk:
         self.skipped = is_hidden(element, name, self.hidden) or (name in {"pre", "code"} and self._code(element, name))
         if self.skipped:
             return False
-        if name in self.block:
+        if is_block(element, name, self.block):
             self.flow.close()
         self._open(name, element)
         self.flow.add(element.text)
@@ -136,13 +145,16 @@ class _Walk:
         elif name == "sup":
             self.flow.add("^" if RAISED.search("".join(self.flow.pieces[-1:])) else "")
         elif name in {"ul", "ol"}:
-            self.flow.lists.append(0 if name == "ol" or element.get("rend") == "ol" else None)
+            numbered = name == "ol" or element.get("rend") == "ol"
+            self.flow.lists.append(span(element.get("start"), HIGHEST) - 1 if numbered else None)
         elif name == "li":
-            self.flow.open_item()
+            self.flow.open_item(element.get("value"))
         elif name == "table":
             self.tables.append(Table())
+        elif name in GROUPS and self.tables:
+            self.tables[-1].open_group(name)
         elif name == "tr" and self.tables:
-            self.tables[-1].rows.append([])
+            self.tables[-1].open_row()
         elif name in {"td", "th"} and self.tables:
             self._enter(_Flow())
             self.cells.append(element)
@@ -153,9 +165,11 @@ class _Walk:
             self.skipped = False
             return
         name = self._name(element)
-        if name in self.block:
+        if is_block(element, name, self.block):
             self.flow.close(HEADINGS.get(name, 0))
-        if name in {"ul", "ol"} and self.flow.lists:
+        if name in {"sup", "sub"}:
+            self.flow.apart = True
+        elif name in {"ul", "ol"} and self.flow.lists:
             self.flow.lists.pop()
         elif name == "li":
             self.flow.marker = ""
@@ -163,6 +177,8 @@ class _Walk:
             self.cells.pop()
             cell = Cell(self._leave().blocks, span(element.get("colspan")) or 1, span(element.get("rowspan")))
             self.tables[-1].add(cell)
+        elif name in GROUPS and self.tables:
+            self.tables[-1].open_group()
         elif name == "table" and self.tables:
             self.flow.blocks += self.tables.pop().blocks()
 

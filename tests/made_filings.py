@@ -1,0 +1,360 @@
+"""Reports that no one has seen: legal markup at its most awkward, with what a reader sees of it known as it is made.
+
+`Maker(seed).filing()` gives the bytes of a report and its truth: all that is visible in reading order, the headings,
+the cells of its tables, and what its facts say. Everything hidden is marked with 秘. The truth is what was meant, so it
+owes nothing to the code that it judges.
+"""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, field
+from random import Random
+
+SECRET = "秘"
+WORDS = "売上高 営業利益 当期純損失 減価償却費 のれん 繰延税金資産 従業員数 設備の状況 受取手形 事業の内容 研究開発費".split()
+ENGLISH = "revenue income assets goodwill interest cash employees segment lease".split()
+SIGNS = ("", "", "", "△", "▲", "－", "−", "–", "△ ", "▲\u3000", "¥", "$")
+FULLWIDTH = str.maketrans("0123456789,.", "０１２３４５６７８９，．")
+BLANKS = ("", " ", "&#160;", "\u3000", "<p> </p>", "<br/>", "<span></span>", "<!-- 9 -->")
+HIDE = (
+    '<div style="display:none">{}</div>', "<p style='color:red; DISPLAY : none'>{}</p>", '<div hidden="hidden">{}</div>',
+    '<span style="visibility:hidden">{}</span>', '<div class="a gone">{}</div>', '<p id="unseen">{}</p>',
+    "<!-- {} -->", "<script>{}</script>", '<span class="off">{}</span>', "<ruby><rt>{}</rt></ruby>",
+)  # fmt: skip
+STYLES = "<style>.gone, p.none { display: none }\n#unseen{display:none} /* .seen{display:none} */ span.off{visibility:hidden}" + (
+    "@media print { .seen { display: none } } .seen { color: blue }</style>"
+)
+
+
+@dataclass
+class Piece:
+    """Some markup, and its truth."""
+
+    markup: str
+    said: list[str] = field(default_factory=list)  # in reading order
+    headings: list[tuple[int, str]] = field(default_factory=list)
+    tables: list[list[list[str]]] = field(default_factory=list)
+
+
+@dataclass
+class Filing:
+    """The bytes of a report, and its truth."""
+
+    data: bytes
+    whole: Piece
+    facts: dict[str, str]
+
+
+def joined(markup: str, pieces: list[Piece]) -> Piece:
+    """A piece of `markup` that holds `pieces`."""
+    return Piece(
+        markup,
+        [text for piece in pieces for text in piece.said],
+        [heading for piece in pieces for heading in piece.headings],
+        [table for piece in pieces for table in piece.tables],
+    )
+
+
+class Maker:
+    """Makes one report from a seed."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)
+        self.count = 0
+        self.prefix = self.random.choice(("ix", "ix", "i", "inline", "IX"))
+        self.lenient = self.random.random() < 0.3  # what XML cannot read: entities of HTML, <br> left open
+        self.further: list[Piece] = []  # text blocks that go on later in the report
+
+    def one_of(self, *choices: object) -> object:
+        return self.random.choice(choices)
+
+    # --- text ---
+
+    def number(self) -> str:
+        """A figure that stands nowhere else in the report."""
+        self.count += 1
+        figure = f"{self.count + 1000:,}" if self.random.random() < 0.7 else f"{self.count}.{self.random.randrange(10)}5"
+        figure = figure.translate(FULLWIDTH) if self.random.random() < 0.15 else figure
+        return f"({figure})" if self.random.random() < 0.1 else f"{self.random.choice(SIGNS)}{figure}"
+
+    def words(self) -> str:
+        words = WORDS if self.random.random() < 0.8 else ENGLISH
+        return " ".join(self.random.choice(words) for _ in range(self.random.randint(1, 3)))
+
+    def plain(self) -> str:
+        return f"{self.words()}は{self.number()}である"
+
+    def tag(self, name: str, inner: str, *attributes: str) -> str:
+        """An element of Inline XBRL with its attributes in any order."""
+        listed = [item for item in attributes if item]
+        self.random.shuffle(listed)
+        return f"<{self.prefix}:{name} {' '.join(listed)}>{inner}</{self.prefix}:{name}>"
+
+    def fact(self, inner: str, sign: str = "") -> str:
+        """A numeric fact around a figure, or two, one in the other."""
+        attributes = ['name="jppfs_cor:NetSales"', 'contextRef="CurrentYearDuration"', 'unitRef="JPY"', 'decimals="-6"',
+                      'scale="6"', 'format="ixt:numdotdecimal"', sign and 'sign="-"']  # fmt: skip
+        inner = self.tag("nonFraction", inner, *attributes)
+        return self.tag("nonFraction", inner, *attributes[:-1]) if self.random.random() < 0.15 else inner
+
+    def shown(self, text: str) -> str:
+        """Markup that shows `text` on its line."""
+        for sign in "△▲":
+            if text.startswith(sign) and self.random.random() < 0.7:
+                blank = text[1:].startswith((" ", "\u3000"))
+                return sign + " " * blank + self.fact(self.disguised(text[1 + blank :]), sign)
+        return self.fact(self.disguised(text)) if text[0].isdigit() and self.random.random() < 0.5 else self.disguised(text)
+
+    def disguised(self, text: str) -> str:
+        at = self.random.randrange(1, len(text)) if len(text) > 1 else 0
+        before, after = html.escape(text[:at]), html.escape(text[at:])
+        whole = before + after
+        return str(
+            self.one_of(
+                whole, whole, whole,
+                f"<span>{before}</span><span style='color:#000'>{after}</span>", f"{before}<b>{after}</b>",
+                f'<a name="n"></a>{whole}', f'<a href="#toc">{whole}</a>', f"<font size='2'><i>{whole}</i></font>",
+                f"{before}\u200b{after}", f"{before}&#8288;{after}", f"{before}<!-- 77 -->{after}", f"<ins>{before}</ins>{after}",
+                f'{before}<span style="display:none">{SECRET}{self.count}</span>{after}',
+                f'{self.tag("exclude", before)}{after}', f'<span class="seen">{whole}</span>',
+                "".join(f"&#{ord(character)};" for character in text),
+                f'<div style="display:inline">{before}</div><div style="display: inline">{after}</div>',
+            )
+        )  # fmt: skip
+
+    def line(self) -> Piece:
+        """A run of text with figures in it, and what stands between them."""
+        said, pieces = [], []
+        for _ in range(self.random.randint(1, 4)):
+            words, figure = self.words(), self.number()
+            said += [words, figure]
+            pieces += [html.escape(words), self.gap(), self.shown(figure), self.aside(said)]
+        return Piece("".join(pieces) + "。", [*said, "。"])
+
+    def gap(self) -> str:
+        gaps = [" ", "\n  ", "&#160;", "&#8201;", "\u3000", "<br/>", "："]
+        return str(self.one_of(*gaps[:-1], *(["&nbsp;", "<br>", "&thinsp;"] if self.lenient else [])))
+
+    def aside(self, said: list[str]) -> str:
+        """What may follow a figure; what is visible of it is added to `said`."""
+        note, kind = self.words(), self.random.randrange(9)
+        if kind == 0:
+            said.append(f"(注{self.count})")
+            return f"<sup>{said[-1]}</sup>"
+        if kind == 1:
+            said.append(note)
+            return f"<ruby>{note}<rp>（</rp><rt>{SECRET}よみ</rt><rp>）</rp></ruby>"
+        if kind == 2:
+            said.append(note)
+            return self.tag("footnote", note, 'footnoteID="f1"')
+        if kind == 3:
+            return f'<img src="a{self.count}.png" alt="図"/>'
+        if kind == 4:
+            return str(self.one_of(*HIDE)).format(f"{SECRET}{self.random.randrange(9999)}")
+        return " "
+
+    # --- blocks ---
+
+    def paragraph(self) -> Piece:
+        line = self.line()
+        return joined(str(self.one_of(
+            "<p>{}</p>", "<div>{}</div>", '<div><font face="Times">{}</font></div>', "<p class='seen'>{}</p>", "{}<hr/>",
+            "<blockquote>{}</blockquote>", "<div><div><div>{}</div></div></div>", '<span style="display:block">{}</span>',
+            "<center>{}</center>", "<p style='text-indent:1em;'>\n{}\n</p>",
+        )).format(line.markup), [line])  # fmt: skip
+
+    def heading(self) -> Piece:
+        level, text = self.random.randint(2, 5), f"{self.count + 1}【{self.words()}】"
+        self.count += 1
+        inner = self.one_of(text, f"<span>{text}</span>", f"<b>{text[:2]}</b>{text[2:]}", f'<a name="h"></a>{text}', f"\n{text}\n")
+        return Piece(f"<h{level}>{inner}</h{level}>", [text], [(level, text)])
+
+    def titled(self) -> Piece:
+        """A heading that is a paragraph in bold, as the forms of the FSA have it."""
+        self.count += 1
+        level, text = self.one_of((2, f"第{self.count}【{self.words()}】"), (3, f"{self.count}【{self.words()}】"))
+        markup = str(self.one_of("<p style='font-weight:bold'>{}</p>", "<div class='h'><span>{}</span></div>", "<p><b>{}</b></p>"))
+        return Piece(markup.format(text), [text], [(level, text)])
+
+    def listed(self, depth: int = 0) -> Piece:
+        name, items = str(self.one_of("ul", "ol")), []
+        for _ in range(self.random.randint(1, 3)):
+            line = self.line()
+            inner = [line]
+            if depth < 2 and self.random.random() < 0.3:
+                inner.append(self.one_of(self.listed, self.table)(depth + 1))
+            items.append(joined(f"<li>{''.join(piece.markup for piece in inner)}</li>", inner))
+        return joined(f"<{name}>{''.join(item.markup for item in items)}</{name}>", items)
+
+    def cell(self) -> Piece:
+        text = self.plain() if self.random.random() < 0.3 else self.number()
+        other, shown, kind = self.number(), self.shown(text), self.random.randrange(8)
+        if kind == 0:
+            return Piece(f"{shown}<br/>{self.shown(other)}", [text, other])
+        if kind == 1:
+            return Piece(f"<p>{shown}</p><p>{self.shown(other)}</p>", [text, other])
+        if kind == 2:
+            return Piece(f"<ul><li>{shown}</li></ul>", [text])
+        if kind == 3:
+            return Piece(f"A|B{shown}", ["A|B", text])
+        return Piece(f"\n {shown} \n", [text])
+
+    def table(self, depth: int = 0) -> Piece:
+        """A grid of cells, some of them merged, written as rows."""
+        rows, columns = self.random.randint(1, 6), self.random.randint(1, 5)
+        head = self.random.randint(0, rows - 1)
+        owner = self._merged(rows, columns, head)
+        grid = [["" for _ in range(columns)] for _ in range(rows)]
+        lines, said = [], []
+        for row in range(rows):
+            cells = []
+            for column in range(columns):
+                if owner[row][column] != (row, column):
+                    continue
+                down = sum(owner[r][column] == (row, column) for r in range(row, rows))
+                across = sum(place == (row, column) for place in owner[row])
+                blank = self.random.random() < 0.15
+                cell = Piece(str(self.one_of(*BLANKS))) if blank else self.cell()
+                grid[row][column] = "".join(cell.said)
+                said += cell.said
+                ends = head if row < head else rows
+                cells.append(self._td(cell.markup, down, across, last=row + down == ends, edge=column + across == columns))
+            lines.append(f"<tr class='{self.one_of('seen', 'b')}'>{''.join(cells)}</tr>")
+            if self.random.random() < 0.1:
+                lines.append(f'<tr style="display:none"><td>{SECRET}</td><td>{SECRET}</td></tr>')
+        caption = [self.plain()] if self.random.random() < 0.2 else []
+        body = f"<thead>{''.join(lines[: self._at(lines, head)])}</thead>" if head else ""
+        rest = "".join(lines[self._at(lines, head) :] if head else lines)
+        body += f"<tbody>{rest}</tbody>" if head or self.random.random() < 0.5 else rest
+        markup = f"<table border='1'>{''.join(f'<caption>{text}</caption>' for text in caption)}{body}</table>"
+        return Piece(markup, [*caption, *said], [], _as_table(grid))
+
+    @staticmethod
+    def _at(lines: list[str], head: int) -> int:
+        """The index in `lines` of the row after `head` visible rows."""
+        seen = [index for index, line in enumerate(lines) if 'style="display:none"' not in line.partition(">")[0]]
+        return seen[head] if head < len(seen) else len(lines)
+
+    def _merged(self, rows: int, columns: int, head: int) -> list[list[tuple[int, int]]]:
+        """For every place of a grid, the top left of the cell that covers it."""
+        owner = [[(row, column) for column in range(columns)] for row in range(rows)]
+        for _ in range(self.random.randint(0, 3)):
+            top, left = self.random.randrange(rows), self.random.randrange(columns)
+            most = head if top < head else rows
+            bottom, right = self.random.randint(top, most - 1), self.random.randint(left, columns - 1)
+            places = [(r, c) for r in range(top, bottom + 1) for c in range(left, right + 1)]
+            if all(owner[r][c] == (r, c) and self._alone(owner, r, c) for r, c in places):
+                for r, c in places:
+                    owner[r][c] = (top, left)
+        return owner
+
+    @staticmethod
+    def _alone(owner: list[list[tuple[int, int]]], row: int, column: int) -> bool:
+        return sum(place == (row, column) for line in owner for place in line) == 1
+
+    def _td(self, inner: str, down: int, across: int, *, last: bool, edge: bool) -> str:
+        attributes = []
+        if down > 1 or (last and self.random.random() < 0.1):
+            attributes.append(f'rowspan="{self.one_of(down, down, 0, 65534, down + 40) if last else down}"')
+        if across > 1:
+            attributes.append(f'colspan="{across}"')
+        attributes.append(str(self.one_of("", 'scope="col"', "align='right'", 'style="white-space:nowrap"')))
+        self.random.shuffle(attributes)
+        name = self.one_of("td", "td", "th")
+        return f"<{name} {' '.join(attributes)}>{inner}</{name}>"
+
+    def statement(self) -> Piece:
+        """Rows as reports to the SEC and TDnet have them: currencies, brackets, signs and per cents in their own cells."""
+        around = self.one_of((("$", ""), ("$(", ")")), (("△", ""), ("", "")), (("", "%"),))
+        rows, grid = [], []
+        for _ in range(self.random.randint(2, 5)):
+            label, line, cells = self.words(), [], []
+            for _ in range(2):
+                self.count += 1
+                figure, (before, after) = f"{self.count + 1000:,}", self.random.choice(around)
+                sign, bracket = before.rstrip("("), "(" * before.endswith("(")
+                cells += [f"<td>{sign}</td><td>{bracket}{self.shown(figure)}</td><td>{after}</td>"]
+                line.append(f"{before}{figure}{after}")
+            rows.append(f"<tr><td>{label}</td>{''.join(cells)}</tr>")
+            grid.append([label, *line])
+        return Piece(f"<table>{''.join(rows)}</table>", sum(grid, []), [], _as_table(grid))
+
+    def layout(self) -> Piece:
+        """A table that only places things on the page: it holds tables and lists of its own."""
+        pieces = [self.table(), self.paragraph(), self.listed(), self.statement()]
+        self.random.shuffle(pieces)
+        cells = "".join(f"<tr><td>{piece.markup}</td></tr>" for piece in pieces)
+        return joined(f"<table>{cells}</table>", pieces)
+
+    def block(self) -> Piece:
+        return self.random.choice([
+            self.paragraph, self.paragraph, self.listed, self.table, self.table, self.table, self.statement, self.layout,
+            self.heading, self.titled, self.turn, self.hidden, self.noted,
+        ])()  # fmt: skip
+
+    def turn(self) -> Piece:
+        """The end of a page: its number, and a link to the contents."""
+        self.count += 1
+        said = [f"{self.count}", "Table of Contents"]
+        return Piece(f"<div>{said[0]}</div><hr style='page-break-after:always'/><div><a href='#toc'>{said[1]}</a></div>", said)
+
+    def hidden(self) -> Piece:
+        inside = self.one_of(f"<b>{SECRET}1,234</b>", f"<i>△{self.fact(SECRET + '9')}</i>", SECRET)
+        forms = [form for form in HIDE if "script" not in form and "!--" not in form]
+        return Piece(str(self.one_of(*forms)).format(inside))
+
+    def noted(self) -> Piece:
+        """A text block of XBRL around several blocks, which goes on elsewhere."""
+        self.count += 1
+        inner = [self.paragraph(), self.block()]
+        mark = f"c{self.count}"
+        later, identified = self.line(), f'id="{mark}"'
+        self.further.append(joined(f"<div>{self.tag('continuation', later.markup, identified)}</div>", [later]))
+        attributes = ('name="jpcrp_cor:BusinessTextBlock"', 'contextRef="c"', 'escape="true"', f'continuedAt="{mark}"')
+        return joined(self.tag("nonNumeric", "".join(piece.markup for piece in inner), *attributes), inner)
+
+    # --- the file ---
+
+    def filing(self) -> Filing:
+        facts = {"filer": f"架空{self.words().split()[0]}株式会社", "edinet_code": "E09999", "securities_code": "99990"}
+        pieces = [self.paragraph(), *(self.block() for _ in range(self.random.randint(4, 14)))]
+        pieces += self.further
+        inline = "http://www.xbrl.org/2013/inlineXBRL"
+        names = [f'xmlns:{self.prefix}="{inline}"', 'xmlns="http://www.w3.org/1999/xhtml"', 'xmlns:a="http://a"']
+        self.random.shuffle(names)
+        text = (
+            f"<html {' '.join(names)}><head><title>x</title>{STYLES}</head><body>{self.header(facts)}"
+            f"{''.join(piece.markup for piece in pieces)}</body></html>"
+        )
+        codec, declared = self.random.choice(
+            (("utf-8", "UTF-8"), ("utf-8-sig", "utf-8"), ("cp932", "Shift_JIS"), ("utf-16", "UTF-16"), ("euc_jp", "EUC-JP"))
+        )
+        text = f'<?xml version="1.0" encoding="{declared}"?>\n{text}'
+        data = "".join(c if _has(codec, c) else f"&#{ord(c)};" for c in text).encode(codec)
+        return Filing(data, joined(text, pieces), facts)
+
+    def header(self, facts: dict[str, str]) -> str:
+        """The facts that no one sees, with pages of other things between their parts."""
+        filer = facts["filer"]
+        concepts = ('name="jpdei_cor:FilerNameInJapaneseDEI"', 'contextRef="c"')
+        name = self.one_of(
+            self.tag("nonNumeric", filer, *concepts),
+            self.tag("nonNumeric", f"{filer[:2]}{self.tag('exclude', '12')}{filer[2:]}", *concepts),
+        )
+        codes = self.tag("nonNumeric", facts["edinet_code"], 'name="jpdei_cor:EDINETCodeDEI"', 'contextRef="c"')
+        codes += self.tag("nonNumeric", facts["securities_code"], 'contextRef="c"', 'name="jpdei_cor:SecurityCodeDEI"')
+        codes += self.tag("nonFraction", f"{SECRET}", 'name="a:b"', 'contextRef="c"', 'unitRef="JPY"')
+        inside = self.tag("hidden", f"{name}{codes}")
+        return str(self.one_of("<div style='display:none'>{}</div>", "{}")).format(self.tag("header", inside))
+
+
+def _has(codec: str, character: str) -> bool:
+    return character.isascii() or character.encode(codec, "ignore").decode(codec) == character
+
+
+def _as_table(grid: list[list[str]]) -> list[list[list[str]]]:
+    """The grid without blank rows and columns, where it has two of each left: else it is no table."""
+    rows = [row for row in grid if any(row)]
+    columns = [column for column in zip(*rows, strict=True) if any(column)]
+    return [list(map(list, zip(*columns, strict=True)))] if len(rows) > 1 and len(columns) > 1 else []
