@@ -12,8 +12,20 @@ from dataclasses import dataclass, field
 from random import Random
 
 SECRET = "秘"
-WORDS = "売上高 営業利益 当期純損失 減価償却費 のれん 繰延税金資産 従業員数 設備の状況 受取手形 事業の内容 研究開発費".split()
-ENGLISH = "revenue income assets goodwill interest cash employees segment lease".split()
+WORDS = [
+    "売上高",
+    "営業利益",
+    "当期純損失",
+    "減価償却費",
+    "のれん",
+    "繰延税金資産",
+    "従業員数",
+    "設備の状況",
+    "受取手形",
+    "事業の内容",
+    "研究開発費",
+]
+ENGLISH = ["revenue", "income", "assets", "goodwill", "interest", "cash", "employees", "segment", "lease"]
 SIGNS = ("", "", "", "△", "▲", "－", "−", "–", "△ ", "▲\u3000", "¥", "$")
 FULLWIDTH = str.maketrans("0123456789,.", "０１２３４５６７８９，．")
 BLANKS = ("", " ", "&#160;", "\u3000", "<p> </p>", "<br/>", "<span></span>", "<!-- 9 -->")
@@ -22,8 +34,9 @@ HIDE = (
     '<span style="visibility:hidden">{}</span>', '<div class="a gone">{}</div>', '<p id="unseen">{}</p>',
     "<!-- {} -->", "<script>{}</script>", '<span class="off">{}</span>', "<ruby><rt>{}</rt></ruby>",
 )  # fmt: skip
-STYLES = "<style>.gone, p.none { display: none }\n#unseen{display:none} /* .seen{display:none} */ span.off{visibility:hidden}" + (
-    "@media print { .seen { display: none } } .seen { color: blue }</style>"
+STYLES = (
+    "<style>.gone, p.none { display: none }\n#unseen{display:none} /* .seen{display:none} */ span.off{visibility:hidden}"
+    + ("@media print { .seen { display: none } } .seen { color: blue }</style>")
 )
 
 
@@ -74,7 +87,9 @@ class Maker:
     def number(self) -> str:
         """A figure that stands nowhere else in the report."""
         self.count += 1
-        figure = f"{self.count + 1000:,}" if self.random.random() < 0.7 else f"{self.count}.{self.random.randrange(10)}5"
+        figure = (
+            f"{self.count + 1000:,}" if self.random.random() < 0.7 else f"{self.count}.{self.random.randrange(10)}5"
+        )
         figure = figure.translate(FULLWIDTH) if self.random.random() < 0.15 else figure
         return f"({figure})" if self.random.random() < 0.1 else f"{self.random.choice(SIGNS)}{figure}"
 
@@ -104,7 +119,11 @@ class Maker:
             if text.startswith(sign) and self.random.random() < 0.7:
                 blank = text[1:].startswith((" ", "\u3000"))
                 return sign + " " * blank + self.fact(self.disguised(text[1 + blank :]), sign)
-        return self.fact(self.disguised(text)) if text[0].isdigit() and self.random.random() < 0.5 else self.disguised(text)
+        return (
+            self.fact(self.disguised(text))
+            if text[0].isdigit() and self.random.random() < 0.5
+            else self.disguised(text)
+        )
 
     def disguised(self, text: str) -> str:
         at = self.random.randrange(1, len(text)) if len(text) > 1 else 0
@@ -138,7 +157,7 @@ class Maker:
 
     def aside(self, said: list[str]) -> str:
         """What may follow a figure; what is visible of it is added to `said`."""
-        note, kind = self.words(), self.random.randrange(9)
+        note, kind = self.words(), self.random.randrange(12)
         if kind == 0:
             said.append(f"(注{self.count})")
             return f"<sup>{said[-1]}</sup>"
@@ -150,6 +169,18 @@ class Maker:
             return self.tag("footnote", note, 'footnoteID="f1"')
         if kind == 3:
             return f'<img src="a{self.count}.png" alt="図"/>'
+        if kind == 5:
+            figures = [self.number().lstrip("△▲－−– \u3000") for _ in range(2)]
+            said += figures  # the raised, lowered or broken one is not run into the next
+            return str(self.one_of("<sub>{}</sub>{}", "<sup><a href='#n'>{}</a></sup><b>{}</b>", " {}<br/>{}",
+                                   '<span style="display:block">{}</span><span style="display: block">{}</span>')).format(*figures)  # fmt: skip
+        if kind == 6:
+            said.append(note)
+            return str(
+                self.one_of(
+                    f"{note[0]}<wbr/>{note[1:]}", f"<q>{note}</q>", f"<nobr>{note}</nobr>", f"<u><s>{note}</s></u>"
+                )
+            )
         if kind == 4:
             return str(self.one_of(*HIDE)).format(f"{SECRET}{self.random.randrange(9999)}")
         return " "
@@ -167,14 +198,20 @@ class Maker:
     def heading(self) -> Piece:
         level, text = self.random.randint(2, 5), f"{self.count + 1}【{self.words()}】"
         self.count += 1
-        inner = self.one_of(text, f"<span>{text}</span>", f"<b>{text[:2]}</b>{text[2:]}", f'<a name="h"></a>{text}', f"\n{text}\n")
+        inner = self.one_of(
+            text, f"<span>{text}</span>", f"<b>{text[:2]}</b>{text[2:]}", f'<a name="h"></a>{text}', f"\n{text}\n"
+        )
         return Piece(f"<h{level}>{inner}</h{level}>", [text], [(level, text)])
 
     def titled(self) -> Piece:
         """A heading that is a paragraph in bold, as the forms of the FSA have it."""
         self.count += 1
         level, text = self.one_of((2, f"第{self.count}【{self.words()}】"), (3, f"{self.count}【{self.words()}】"))
-        markup = str(self.one_of("<p style='font-weight:bold'>{}</p>", "<div class='h'><span>{}</span></div>", "<p><b>{}</b></p>"))
+        markup = str(
+            self.one_of(
+                "<p style='font-weight:bold'>{}</p>", "<div class='h'><span>{}</span></div>", "<p><b>{}</b></p>"
+            )
+        )
         return Piece(markup.format(text), [text], [(level, text)])
 
     def listed(self, depth: int = 0) -> Piece:
@@ -209,6 +246,10 @@ class Maker:
         lines, said = [], []
         for row in range(rows):
             cells = []
+            if self.random.random() < 0.1:
+                cells.append(
+                    str(self.one_of("<td hidden='hidden'>{}</td>", "<td style='display:none;'>{}</td>")).format(SECRET)
+                )
             for column in range(columns):
                 if owner[row][column] != (row, column):
                     continue
@@ -219,13 +260,20 @@ class Maker:
                 grid[row][column] = "".join(cell.said)
                 said += cell.said
                 ends = head if row < head else rows
-                cells.append(self._td(cell.markup, down, across, last=row + down == ends, edge=column + across == columns))
+                cells.append(
+                    self._td(cell.markup, down, across, last=row + down == ends, edge=column + across == columns)
+                )
             lines.append(f"<tr class='{self.one_of('seen', 'b')}'>{''.join(cells)}</tr>")
             if self.random.random() < 0.1:
                 lines.append(f'<tr style="display:none"><td>{SECRET}</td><td>{SECRET}</td></tr>')
         caption = [self.plain()] if self.random.random() < 0.2 else []
-        body = f"<thead>{''.join(lines[: self._at(lines, head)])}</thead>" if head else ""
-        rest = "".join(lines[self._at(lines, head) :] if head else lines)
+        top, rest = "".join(lines[: self._at(lines, head)]), "".join(lines[self._at(lines, head) :])
+        body = f"<thead>{top}</thead>" if head else ""
+        foot = self.number()
+        if self.random.random() < 0.15:
+            body += f"<tfoot><tr><td colspan='{columns}'>{self.shown(foot)}</td></tr></tfoot>"
+            grid.append([foot, *[""] * (columns - 1)])
+            said.append(foot)
         body += f"<tbody>{rest}</tbody>" if head or self.random.random() < 0.5 else rest
         markup = f"<table border='1'>{''.join(f'<caption>{text}</caption>' for text in caption)}{body}</table>"
         return Piece(markup, [*caption, *said], [], _as_table(grid))
@@ -234,7 +282,7 @@ class Maker:
     def _at(lines: list[str], head: int) -> int:
         """The index in `lines` of the row after `head` visible rows."""
         seen = [index for index, line in enumerate(lines) if 'style="display:none"' not in line.partition(">")[0]]
-        return seen[head] if head < len(seen) else len(lines)
+        return 0 if head == 0 else seen[head] if head < len(seen) else len(lines)
 
     def _merged(self, rows: int, columns: int, head: int) -> list[list[tuple[int, int]]]:
         """For every place of a grid, the top left of the cell that covers it."""
@@ -258,7 +306,7 @@ class Maker:
         if down > 1 or (last and self.random.random() < 0.1):
             attributes.append(f'rowspan="{self.one_of(down, down, 0, 65534, down + 40) if last else down}"')
         if across > 1:
-            attributes.append(f'colspan="{across}"')
+            attributes.append(f'colspan="{self.one_of(across, across + 9, 2000) if edge else across}"')
         attributes.append(str(self.one_of("", 'scope="col"', "align='right'", 'style="white-space:nowrap"')))
         self.random.shuffle(attributes)
         name = self.one_of("td", "td", "th")
@@ -290,14 +338,27 @@ class Maker:
     def block(self) -> Piece:
         return self.random.choice([
             self.paragraph, self.paragraph, self.listed, self.table, self.table, self.table, self.statement, self.layout,
-            self.heading, self.titled, self.turn, self.hidden, self.noted,
+            self.heading, self.titled, self.turn, self.hidden, self.noted, self.terms, self.typed,
         ])()  # fmt: skip
+
+    def terms(self) -> Piece:
+        pairs = [(self.words(), self.line()) for _ in range(self.random.randint(1, 3))]
+        markup = "".join(f"<dt>{term}</dt><dd>{line.markup}</dd>" for term, line in pairs)
+        return Piece(f"<dl>{markup}</dl>", [text for term, line in pairs for text in (term, *line.said)])
+
+    def typed(self) -> Piece:
+        """A table drawn with spaces, as old reports have it."""
+        lines = [[self.words(), self.number(), self.number()] for _ in range(self.random.randint(2, 4))]
+        hidden = f'<span style="display:none">{SECRET}</span>' * self.random.randint(0, 1)
+        return Piece(f"<pre>{hidden}{chr(10).join('   '.join(line) for line in lines)}\n</pre>", sum(lines, []))
 
     def turn(self) -> Piece:
         """The end of a page: its number, and a link to the contents."""
         self.count += 1
         said = [f"{self.count}", "Table of Contents"]
-        return Piece(f"<div>{said[0]}</div><hr style='page-break-after:always'/><div><a href='#toc'>{said[1]}</a></div>", said)
+        return Piece(
+            f"<div>{said[0]}</div><hr style='page-break-after:always'/><div><a href='#toc'>{said[1]}</a></div>", said
+        )
 
     def hidden(self) -> Piece:
         inside = self.one_of(f"<b>{SECRET}1,234</b>", f"<i>△{self.fact(SECRET + '9')}</i>", SECRET)
@@ -328,7 +389,13 @@ class Maker:
             f"{''.join(piece.markup for piece in pieces)}</body></html>"
         )
         codec, declared = self.random.choice(
-            (("utf-8", "UTF-8"), ("utf-8-sig", "utf-8"), ("cp932", "Shift_JIS"), ("utf-16", "UTF-16"), ("euc_jp", "EUC-JP"))
+            (
+                ("utf-8", "UTF-8"),
+                ("utf-8-sig", "utf-8"),
+                ("cp932", "Shift_JIS"),
+                ("utf-16", "UTF-16"),
+                ("euc_jp", "EUC-JP"),
+            )
         )
         text = f'<?xml version="1.0" encoding="{declared}"?>\n{text}'
         data = "".join(c if _has(codec, c) else f"&#{ord(c)};" for c in text).encode(codec)

@@ -19,6 +19,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -159,19 +160,21 @@ def _zip_entries(file: IO[bytes]) -> Iterator[_Entry]:
     with zipfile.ZipFile(file) as archive:
         for info in archive.infolist():
             name = _zip_name(info)
-            if not info.is_dir() and not HIDDEN.search(name):
+            if not name.endswith("/") and not HIDDEN.search(name):
                 error = "encrypted: a member with a password" if info.flag_bits & 1 else _unsafe(name)
                 yield _Entry(_safe(name), error, info.compress_size, partial(archive.open, info))
 
 
 def _zip_name(info: zipfile.ZipInfo) -> str:
-    """The name; without the UTF-8 flag it is in what the packer's machine had, in Japan CP932 (APPNOTE 6.3.10, D)."""
-    if info.flag_bits & 0x800 or info.filename.isascii():
-        return info.filename
-    try:
-        return info.filename.encode("cp437").decode("cp932")
-    except UnicodeError:
-        return info.filename
+    """The name; without the UTF-8 flag it is in what the packer's machine had, in Japan CP932 (APPNOTE 6.3.10, D).
+
+    Packers on Windows have put backslashes between folders, against the standard (4.4.17.1).
+    """
+    name = info.filename
+    if not (info.flag_bits & 0x800 or name.isascii()):
+        with suppress(UnicodeError):
+            name = name.encode("cp437").decode("cp932")
+    return name.replace("\\", "/")
 
 
 def _tar_entries(stream: Unpacked) -> Iterator[_Entry]:

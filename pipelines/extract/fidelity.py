@@ -1,7 +1,7 @@
 """What of a source's figures stands in the output: the check that nothing was lost, made for every document.
 
 In: a tree of markup and the Markdown made of it. Out: `numbers_kept` and `signs_kept`, the shares of the figures, and
-of the figures after △ or ▲, that a reader sees in the source and that stand in the output, each as often; and, where
+of the figures after △, ▲ or a minus, that a reader sees in the source and that stand in the output, each as often; and, where
 asked for, which are missing and where. The reference is a walk of its own over the tree, not the one that writes.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 NUMBER = r"\d+(?:[.,．，]\d+)*"
 FIGURES = re.compile(NUMBER)
-SIGNED = re.compile(rf"[△▲][ \xa0\u3000]*{NUMBER}")
+SIGNED = re.compile(rf"[△▲−－–-][ \xa0\u3000]*{NUMBER}")  # a dash between figures must be kept as well
 APART = frozenset({"br", "sup", "sub", "code", "math"})  # in a line, but figures in them are not those beside them
 CONTEXT = 24  # characters shown on either side of a figure that is missing
 MOST_TOLD = 50

@@ -67,14 +67,14 @@ def extract_xbrl(raw: Raw, *, check: bool = False) -> Iterator[Part | Failure]:
     root = parse(DECLARATION.sub("", decoded.text, count=1), xml_parser())
     items = [(etree.QName(element).localname, element.text or "") for element in root.iterchildren(etree.Element)]
     blocks: list[Block] = []
-    source = told = ""
+    source, told = "", "\n"
     for concept, markup in items:
         if concept.endswith(TEXT_BLOCK) and markup.strip():
             page = parse_html(f"<div>{markup}</div>")
             shown = visible_text(page)
-            solid = "".join(shown.split())
-            if solid and solid not in told:  # a note may be tagged as a whole and in parts
-                source, told = source + shown, told + solid
+            solid = "\n".join(filter(None, ("".join(line.split()) for line in shown.split("\n"))))
+            if solid and f"\n{solid}\n" not in told:  # a note may be tagged as a whole and in parts
+                source, told = f"{source}\n{shown}", f"{told}{solid}\n"
                 blocks += blocks_of(page)
     facts = metadata(first_values(items), decoded.text)
     yield from _parts(blocks, source, facts, decoded.undecodable, check=check)
@@ -83,12 +83,10 @@ def extract_xbrl(raw: Raw, *, check: bool = False) -> Iterator[Part | Failure]:
 def extract_edinet_csv(raw: Raw, *, check: bool = False) -> Iterator[Part | Failure]:
     """The text blocks of a type-5 CSV of EDINET as sections, and its other facts as a table; otherwise the same."""
     decoded = decode(raw.path.read_bytes())
-    csv.field_size_limit(len(decoded.text) + 1)
-    read = csv.reader(io.StringIO(decoded.text), delimiter="\t")
-    rows = [[*row[:-1], _plain(row[-1])] for row in read if len(row) == len(COLUMNS)]
+    rows = _rows(decoded.text)
     blocks: list[Block] = []
     table = ["| 項目 | 年度 | 連結・個別 | 期間・時点 | 値 | 単位 |", "| --- | --- | --- | --- | --- | --- |"]
-    for concept, label, _, year, scope, span, _, unit, value in rows[1:]:
+    for concept, label, _, year, scope, span, _, unit, value in rows:
         if concept.endswith(TEXT_BLOCK):
             blocks += [
                 Block(LABEL_END.sub("", label), 3),
@@ -99,8 +97,21 @@ def extract_edinet_csv(raw: Raw, *, check: bool = False) -> Iterator[Part | Fail
             table.append(f"| {' | '.join(' '.join(cell.split()).replace('|', chr(92) + '|') for cell in cells)} |")
     if len(table) > 2:
         blocks += [Block("事実", 1), Block("\n".join(table), solid=True)]
-    facts = metadata(first_values((row[0].rpartition(":")[2], row[8]) for row in rows[1:]), raw.name)
-    yield from _parts(blocks, "\n".join(row[8] for row in rows[1:]), facts, decoded.undecodable, check=check)
+    facts = metadata(first_values((row[0].rpartition(":")[2], row[-1]) for row in rows), raw.name)
+    yield from _parts(blocks, "\n".join(row[-1] for row in rows), facts, decoded.undecodable, check=check)
+
+
+def _rows(text: str) -> list[list[str]]:
+    """The facts of a type-5 CSV. What its writer did not quote makes a row too long or too short: it is of the value."""
+    csv.field_size_limit(len(text) + 1)
+    between, last = "\t" if "\t" in text.partition("\n")[0] else ",", len(COLUMNS) - 1
+    rows: list[list[str]] = []
+    for row in csv.reader(io.StringIO(text), delimiter=between):
+        if len(row) > last:
+            rows.append([*row[:last], _plain(between.join(row[last:]))])
+        elif any(row) and rows:
+            rows[-1][-1] += "\n" + _plain(between.join(row))
+    return [row for row in rows if row[0] != COLUMNS[0]]
 
 
 def _plain(value: str) -> str:

@@ -11,7 +11,6 @@ has .928. All is written by our own walk over the tree: trafilatura's own Markdo
 from __future__ import annotations
 
 import copy
-import re
 from typing import TYPE_CHECKING, Any
 
 from lxml import etree

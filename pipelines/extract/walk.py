@@ -27,7 +27,8 @@ SPACES = re.compile(r"[ \t\r\n\f]+")
 GROUPS = frozenset({"thead", "tbody", "tfoot"})
 HIGHEST = 1 << 31  # number of a list item
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
-RAISED = re.compile(r"[0-9A-Za-z)\]]$")  # what an exponent follows
+SHIFTED = frozenset({"sup", "sub"})
+RAISED = re.compile(r"[0-9０-９A-Za-z)\]]$")  # what an exponent follows
 
 
 def blocks_of(
@@ -72,7 +73,7 @@ class _Flow:
     pieces: list[str] = field(default_factory=list)  # of the paragraph at hand; a line break is LINE_BREAK
     lists: list[int | None] = field(default_factory=list)  # open lists: the number of the last item, none if unnumbered
     marker: str = ""  # of the list item that begins with the next block
-    apart: bool = False  # what was added last was raised or lowered: the figures after it are others
+    apart: bool = False  # what was added last is raised or lowered, or what comes is: their figures are not one
 
     def add(self, text: str | None) -> None:
         """More text of the paragraph at hand."""
@@ -142,8 +143,9 @@ class _Walk:
     def _open(self, name: str, element: etree._Element) -> None:
         if name == "br":
             self.flow.add(LINE_BREAK)
-        elif name == "sup":
-            self.flow.add("^" if RAISED.search("".join(self.flow.pieces[-1:])) else "")
+        elif name in SHIFTED:
+            self.flow.add("^" if name == "sup" and RAISED.search("".join(self.flow.pieces[-1:])) else "")
+            self.flow.apart = True
         elif name in {"ul", "ol"}:
             numbered = name == "ol" or element.get("rend") == "ol"
             self.flow.lists.append(span(element.get("start"), HIGHEST) - 1 if numbered else None)
@@ -167,7 +169,7 @@ class _Walk:
         name = self._name(element)
         if is_block(element, name, self.block):
             self.flow.close(HEADINGS.get(name, 0))
-        if name in {"sup", "sub"}:
+        if name in SHIFTED:
             self.flow.apart = True
         elif name in {"ul", "ol"} and self.flow.lists:
             self.flow.lists.pop()
@@ -225,18 +227,20 @@ def fenced(text: str, language: str = "") -> str:
 def code_text(element: etree._Element) -> str:
     """The lines of code in an element: as they are, and where <br> or an element for each line breaks them."""
     pieces: list[str] = []
-    hidden, lines = element_names("hidden") | {"button"}, element_names("line")
+    hidden, lines, skipped = element_names("hidden") | {"button"}, element_names("line"), None
     events = etree.iterwalk(element, events=("start", "end"))
     for event, inner in events:
         name = local_name(inner)
         if event == "start":
-            if name in hidden:
+            if inner is not element and is_hidden(inner, name, hidden):
+                skipped = inner
                 events.skip_subtree()
-                pieces.append("")
             else:
                 pieces.append(inner.text or "")
             continue
-        if name == "br" or (name in lines and inner is not element and not "".join(pieces[-2:]).endswith("\n")):
+        if inner is skipped:
+            skipped = None
+        elif name == "br" or (name in lines and inner is not element and not "".join(pieces[-2:]).endswith("\n")):
             pieces.append("\n")
         if inner is not element and not (name in lines and (inner.tail or "").isspace()):
             pieces.append(inner.tail or "")

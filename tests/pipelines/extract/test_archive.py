@@ -187,3 +187,34 @@ def test_japanese_names_without_the_utf8_flag_are_read(tmp_path):
     path = zipped(tmp_path / "a.zip", [("XXXX.txt", b"a")])
     path.write_bytes(path.read_bytes().replace(b"XXXX", "報告".encode("cp932")))
     assert names(path) == ["報告.txt"]
+
+
+@pytest.mark.parametrize("between", ["/", "\\"])
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_package_of_edinet_from_any_machine(tmp_path, between, listed):
+    """Names in CP932 with either separator, the manifest first or last or missing, the auditors' report before ours."""
+    members = [
+        ("XBRL/AuditDoc/jpaud-aai-cc-001.htm", PAGE + b"3"),
+        ("XBRL/PublicDoc/0102010_本文表.htm", PAGE + b"2"),
+        ("XBRL/PublicDoc/0101010_表紙.htm", PAGE + b"1"),
+    ]
+    listing = "".join(f"<ixbrl>{name.rpartition('/')[2]}</ixbrl>" for name, _ in reversed(members[1:]))
+    manifests = [
+        ("XBRL/PublicDoc/manifest_PublicDoc.xml", MANIFEST.format(listing).encode()),
+        ("XBRL/AuditDoc/manifest_AuditDoc.xml", MANIFEST.format("<ixbrl>jpaud-aai-cc-001.htm</ixbrl>").encode()),
+    ]
+    path = tmp_path / "package.zip"
+    packed = [manifests[1], *members, manifests[0]] if listed else members
+    names_packed = [name.replace("/", between).encode("cp932") for name, _ in packed]
+    stand_ins = [chr(ord("A") + n) * len(name) for n, name in enumerate(names_packed)]  # zipfile itself writes UTF-8
+    zipped(path, zip(stand_ins, (data for _, data in packed), strict=True))
+    raw = path.read_bytes()
+    for stand_in, name in zip(stand_ins, names_packed, strict=True):
+        raw = raw.replace(stand_in.encode(), name)
+    path.write_bytes(raw)
+    found = [member for member in list_members(path) if not member.error]
+    wanted = [members[2][0], members[1][0], members[0][0]] if listed else [name for name, _ in members]
+    assert [member.name for member in found] == wanted
+    unpacker = Unpacker(tmp_path)
+    for member in found:
+        assert unpacker.fetch(path, member.name).read_bytes() == dict(members)[member.name]
