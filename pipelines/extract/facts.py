@@ -90,7 +90,7 @@ def _value(fact: etree._Element, further: Mapping[str, etree._Element]) -> str:
 
 
 def _said(element: Any) -> str:
-    """Its text without what is excluded from the fact (Inline XBRL 1.1, 5): the number of a page that ends within it."""
+    """Its text without what is excluded from the fact (Inline XBRL 1.1, 5), such as the number of a page."""
     if next(element.iter("{*}exclude", "ix:exclude"), None) is None:
         return text_of(element)
     return "".join(element.xpath(".//text()[not(ancestor::*[local-name() = 'exclude' or name() = 'ix:exclude'])]"))

@@ -1,8 +1,8 @@
 """What of a source's figures stands in the output: the check that nothing was lost, made for every document.
 
 In: a tree of markup and the Markdown made of it. Out: `numbers_kept` and `signs_kept`, the shares of the figures, and
-of the figures after △, ▲ or a minus, that a reader sees in the source and that stand in the output, each as often; and, where
-asked for, which are missing and where. The reference is a walk of its own over the tree, not the one that writes.
+of the figures after △, ▲ or a minus, that a reader sees in the source and that stand in the output, each as often;
+and, where asked for, which are missing and where. The reference is a walk of its own, not the one that writes.
 """
 
 from __future__ import annotations

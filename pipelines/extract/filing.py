@@ -102,7 +102,7 @@ def extract_edinet_csv(raw: Raw, *, check: bool = False) -> Iterator[Part | Fail
 
 
 def _rows(text: str) -> list[list[str]]:
-    """The facts of a type-5 CSV. What its writer did not quote makes a row too long or too short: it is of the value."""
+    """The facts of a type-5 CSV. What is not quoted makes a row too long or too short: it is part of the value."""
     csv.field_size_limit(len(text) + 1)
     between, last = "\t" if "\t" in text.partition("\n")[0] else ",", len(COLUMNS) - 1
     rows: list[list[str]] = []

@@ -83,7 +83,7 @@ def _blocks(law: etree._Element) -> Iterator[Block]:
 def _table(element: etree._Element) -> list[Block]:
     table = Table()
     for row in element.iter("TableRow", "TableHeaderRow"):
-        table.rows.append([])
+        table.open_row()
         for cell in row.iterchildren("TableColumn", "TableHeaderColumn"):
             text = _text(cell)
             table.add(Cell([Block(text)] if text else [], span(cell.get("colspan")), span(cell.get("rowspan"))))

@@ -161,7 +161,7 @@ def is_block(element: etree._Element, name: str, block: Collection[str]) -> bool
 
 @lru_cache(4096)
 def _shown_as(style: str) -> str:
-    """What a style attribute says of how an element is displayed: "none", "inline", "block"; nothing where it doesn't."""
+    """How a style attribute displays its element: "none", "inline", "block"; "" where it does not say."""
     if HIDING.search(style):
         return "none"
     found = DISPLAY.search(style)

@@ -71,7 +71,7 @@ def _table(found: re.Match[str]) -> str:
     """A table of LaTeX as one of Markdown: what is over several columns stands in the first of them."""
     table = Table()
     for row in LATEX_ROW.split(LATEX_RULE.sub("", found.group("rows"))):
-        table.rows.append([])
+        table.open_row()
         for cell in LATEX_CELL.split(row):
             wide = LATEX_WIDE.fullmatch(cell.strip())
             text = " ".join((wide.group(2) if wide else cell).split())

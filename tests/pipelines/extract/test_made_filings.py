@@ -10,7 +10,8 @@ from collections import Counter
 from random import Random
 
 import pytest
-from made_filings import SECRET, Maker
+from made_filings import Maker
+from made_markup import SECRET
 
 from pipelines.extract import Raw
 from pipelines.extract.fidelity import fidelity, missing
