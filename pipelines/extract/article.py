@@ -149,6 +149,7 @@ def _furniture(tree: etree._Element) -> list[etree._Element]:
         if local_name(element) not in NEVER_FURNITURE
         and called.search(f"{element.get('class') or ''} {element.get('id') or ''}")
         and next(element.iter("main", "article", "h1"), None) is None
+        and next(element.iterancestors("pre"), None) is None  # highlighters call a comment so
     ]
 
 

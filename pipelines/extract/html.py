@@ -18,6 +18,7 @@ from lxml import etree
 from pipelines.extract import Failure, Part
 from pipelines.extract.article import choose, drop_false_names, is_japanese, read_article
 from pipelines.extract.book import read_book
+from pipelines.extract.code import settle_code
 from pipelines.extract.encoding import decode_markup
 from pipelines.extract.fidelity import fidelity, missing, visible_text
 from pipelines.extract.formulas import settle_formulas
@@ -68,10 +69,11 @@ def read_html(
     """
     tree: Any = parse_html(text)
     hide_by_style(tree)
-    for whole in tree.iter("html", "body"):  # hidden only until a script has run
-        whole.attrib.pop("style", None)
-        whole.attrib.pop("hidden", None)
+    for shown_later in tree.xpath("/html | /html/body | //*[@role = 'tabpanel']"):  # by a script, or by a click
+        shown_later.attrib.pop("style", None)
+        shown_later.attrib.pop("hidden", None)
     settle_ruby(tree, ruby)
+    settle_code(tree)
     settle_formulas(tree)
     settle_footnotes(tree)
     shown = visible_text(tree)

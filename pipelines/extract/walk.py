@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from pipelines.extract.markup import ZERO_WIDTH, element_names, is_block, is_hidden, local_name, rules
+from pipelines.extract.code import code_text, fenced, language
+from pipelines.extract.markup import ZERO_WIDTH, element_names, is_block, is_hidden, local_name
 from pipelines.extract.tables import Block, Cell, Table, span
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ class _Walk:
         if name == "pre" or "\n" in text:
             self.flow.close()
             if text.strip():
-                self.flow.blocks.append(Block(fenced(text, _language(element)), solid=True))
+                self.flow.blocks.append(Block(fenced(text, language(element)), solid=True))
         elif text := " ".join(text.split()):
             ticks = "``" if "`" in text else "`"
             self.flow.add(f"{ticks}{text}{ticks}")
@@ -216,43 +217,3 @@ class _Walk:
         """All blocks, the last paragraph too."""
         self.flow.close()
         return self.flow.blocks
-
-
-def fenced(text: str, language: str = "") -> str:
-    """Lines of code between fences longer than any run of backticks in them (CommonMark 0.31, 4.5)."""
-    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
-    return f"{fence}{language}\n{text}\n{fence}"
-
-
-def code_text(element: etree._Element) -> str:
-    """The lines of code in an element: as they are, and where <br> or an element for each line breaks them."""
-    pieces: list[str] = []
-    hidden, lines, skipped = element_names("hidden") | {"button"}, element_names("line"), None
-    events = etree.iterwalk(element, events=("start", "end"))
-    for event, inner in events:
-        name = local_name(inner)
-        if event == "start":
-            if inner is not element and is_hidden(inner, name, hidden):
-                skipped = inner
-                events.skip_subtree()
-            else:
-                pieces.append(inner.text or "")
-            continue
-        if inner is skipped:
-            skipped = None
-        elif name == "br" or (name in lines and inner is not element and not "".join(pieces[-2:]).endswith("\n")):
-            pieces.append("\n")
-        if inner is not element and not (name in lines and (inner.tail or "").isspace()):
-            pieces.append(inner.tail or "")
-    return "".join(pieces).replace("\r\n", "\n").replace("\xa0", " ")
-
-
-def _language(element: etree._Element) -> str:
-    """The language that the classes of code, or of what it stands in, name; nothing where none does."""
-    parent = element.getparent()
-    above = [] if parent is None else [parent, parent.getparent()]
-    for near in (element, *element.iterchildren("code"), *above):
-        found = re.search(rules()["language"], near.get("class") or "") if near is not None else None
-        if found:
-            return str(next(filter(None, found.groups()))).lower()
-    return ""

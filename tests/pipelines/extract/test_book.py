@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipelines.extract.book import read_book
+from pipelines.extract.code import settle_code
 from pipelines.extract.formulas import settle_formulas
 from pipelines.extract.html import read_html
 from pipelines.extract.markup import parse_html, text_of
@@ -194,3 +195,39 @@ def test_real_chapters_keep_their_headings_and_code(shared_data):
         text = read_html(path.read_text("utf-8")).text
         assert text.startswith("#")
         assert "sidebar" not in text
+
+
+@pytest.mark.parametrize(
+    ("markup", "expected"),
+    [
+        (  # Hexo: a row of two cells
+            (
+                "<figure><table><tr><td><pre><span>1</span><br><span>2</span><br></pre></td>"
+                "<td><pre><span>a = 1</span><br><span>  b</span></pre></td></tr></table></figure>"
+            ),
+            "```\na = 1\n  b\n```",
+        ),
+        (  # VitePress: the language, and numbers from any first one
+            '<div class="language-js"><span>js</span><div>7<br>8</div><pre><code>a\nb</code></pre></div>',
+            "js\n\n```js\na\nb\n```",  # only what stands next to the code is told
+        ),
+        ('<div class="language-js"><span>js</span><pre>a\nb</pre></div>', "```js\na\nb\n```"),
+        ("<table><tr><td>12</td><td><pre>a\nb</pre></td></tr></table>", "12\n\n```\na\nb\n```"),
+        ("<div>1 3</div><pre>a\nb</pre>", "1 3\n\n```\na\nb\n```"),
+    ],
+)
+def test_numbers_of_lines_and_names_of_languages_beside_code_go(markup, expected):
+    tree = parse_html(f"<html><body>{markup}</body></html>")
+    settle_code(tree)
+    assert to_markdown(blocks_of(tree)) == expected
+
+
+def test_what_a_tab_will_show_is_read():
+    panels = "<div role=tabpanel>甲の文である。</div><div role=tabpanel hidden>乙の文である。</div><div hidden>隠れる。</div>"
+    text = read(f"<h2>例</h2><div>{panels}</div>")
+    assert text.endswith("甲の文である。\n\n乙の文である。")
+
+
+def test_a_comment_in_code_is_no_comment_of_a_reader():
+    page = f"<body><h1>序</h1><div><p>{SENTENCE * 5}</p><pre><span class=comment># 注釈</span>\nx = 1</pre><p>{SENTENCE * 5}</p></div></body>"
+    assert "```\n# 注釈\nx = 1\n```" in read_html(page).text
