@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pipelines.extract.tables import Block
 
-SYMBOL = re.compile(r"[\s¶#§🔗⚓\ufe0f\u200b]*")
+SYMBOL = re.compile(r"[\s¶#§🔗⚓\ufe0f\u200b\ue000-\uf8ff]*")  # the last are icons
 GENERATORS = "//meta[translate(@name, 'G', 'g') = 'generator']/@content | /html/@*[name() = 'xmlns:epub']"
 
 

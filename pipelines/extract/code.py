@@ -22,15 +22,36 @@ MOST_DIGITS = 9
 
 def settle_code(tree: etree._Element) -> None:
     """Take out of `tree` what programs set beside code: the numbers of its lines, the name of its language."""
-    found: list[Any] = [
-        beside
-        for code in tree.iter("pre")
-        for beside in _beside(code)
-        if _numbers(beside, code) or (text_of(beside).strip().lower() or None) == language(code)
-    ]
-    for beside in found:
-        if beside.getparent() is not None:
-            beside.drop_tree()
+    found: list[Any] = []
+    for code in tree.iter("pre"):
+        found += _numbers_within(code)
+        for beside in _beside(code):
+            if _numbers(beside, code) or (text_of(beside).strip().lower() or None) == language(code):
+                found.append(beside)
+    for element in found:
+        if element.getparent() is not None:
+            element.drop_tree()
+
+
+def _numbers_within(code: etree._Element) -> list[etree._Element]:
+    """The elements that number the lines of the code, where every line begins with one and some line says more."""
+    text = code_text(code)
+    lines = [line.lstrip() for line in text.strip("\r\n").split("\n")]
+    first = re.match(r"\d{1,9}", lines[0])
+    if first is None:
+        return []
+    numbers = [str(number) for number in range(int(first.group()), int(first.group()) + len(lines))]
+    if not all(map(str.startswith, lines, numbers)) or [line.rstrip() for line in lines] == numbers:
+        return []
+    found: list[etree._Element] = []
+    line = len(text.lstrip("\r\n")) - len(text)  # the first line that is not blank is line 0
+    for event, inner in etree.iterwalk(code, events=("start", "end")):
+        begins = event == "start" and inner.tag in {"span", "a"} and line == len(found) < len(numbers)
+        if begins and text_of(inner).strip() == numbers[line]:
+            found.append(inner)
+        if event == "start" or inner is not code:
+            line += ((inner.text if event == "start" else inner.tail) or "").count("\n")
+    return found if len(found) == len(numbers) else []
 
 
 def _beside(code: etree._Element) -> Iterator[etree._Element]:

@@ -212,6 +212,8 @@ def test_real_chapters_keep_their_headings_and_code(shared_data):
             "js\n\n```js\na\nb\n```",  # only what stands next to the code is told
         ),
         ('<div class="language-js"><span>js</span><pre>a\nb</pre></div>', "```js\na\nb\n```"),
+        ("<pre><span> 9</span><b>a</b>\n<span>10</span>  <i>b</i>\n<span>11</span>\n</pre>", "```\na\n  b\n```"),
+        ("<pre><span>1</span>\n<span>2</span></pre>", "```\n1\n2\n```"),
         ("<table><tr><td>12</td><td><pre>a\nb</pre></td></tr></table>", "12\n\n```\na\nb\n```"),
         ("<div>1 3</div><pre>a\nb</pre>", "1 3\n\n```\na\nb\n```"),
     ],
