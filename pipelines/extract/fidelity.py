@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
+from pipelines.extract.majority import MARKS
 from pipelines.extract.markup import ZERO_WIDTH, element_names, is_block, is_hidden, local_name
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ NUMBER = r"\d+(?:[.,．，]\d+)*"
 FIGURES = re.compile(NUMBER)
 SIGNED = re.compile(rf"[△▲−－–-][ \xa0\u3000]*{NUMBER}")  # a dash between figures must be kept as well
 APART = frozenset({"br", "sup", "sub", "code", "math"})  # in a line, but figures in them are not those beside them
+CELLS = re.compile(r"\n|(?<!\\)\|")
 CONTEXT = 24  # characters shown on either side of a figure that is missing
 MOST_TOLD = 50
 
@@ -76,10 +78,10 @@ def _missing(pattern: re.Pattern[str], source: str, output: str) -> Iterator[str
     lost = _figures(pattern, source) - _figures(pattern, output)
     if not lost:
         return
-    text = _bare(output)
+    lines = {_words(line) for line in CELLS.split(output)}
     hits = [hit for hit in pattern.finditer(source) if lost[_bare(hit.group())]]
     told = []
-    for hit in sorted(hits, key=lambda hit: _bare(_line(source, hit)) in text):
+    for hit in sorted(hits, key=lambda hit: _words(_line(source, hit)) in lines):
         figure = _bare(hit.group())
         if lost[figure]:
             lost[figure] -= 1
@@ -87,6 +89,11 @@ def _missing(pattern: re.Pattern[str], source: str, output: str) -> Iterator[str
     for hit in sorted(told, key=lambda hit: hit.start()):
         around = source[max(0, hit.start() - CONTEXT) : hit.end() + CONTEXT]
         yield f"{_bare(hit.group())}\t{' '.join(around.split())}"
+
+
+def _words(line: str) -> str:
+    """A line without white space and Markdown's marks."""
+    return MARKS.sub("", line)
 
 
 def _line(text: str, hit: re.Match[str]) -> str:
