@@ -93,8 +93,8 @@ def facts_found(source: str, sections: Sequence[str]) -> tuple[int, int]:
 
 
 def solid(text: str) -> str:
-    """NFKC text without white space and Markdown's marks."""
-    return re.sub(r"[\s|#*`_>\-]+", "", unicodedata.normalize("NFKC", text))
+    """NFKC text without white space, what has no width, and Markdown's marks."""
+    return re.sub(r"[\s\u200b\u2060\ufeff\xad|#*`_>\-]+", "", unicodedata.normalize("NFKC", text))
 
 
 def f1(text: str, gold: str, n: int = 4) -> float:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MOST_DIGITS = 9
+FEWEST = 4  # lines: three of code may begin with 1, 2 and 3
 
 
 def settle_code(tree: etree._Element) -> None:
@@ -38,7 +39,7 @@ def _numbers_within(code: etree._Element) -> list[etree._Element]:
     text = code_text(code)
     lines = [line.lstrip() for line in text.strip("\r\n").split("\n")]
     first = re.match(r"\d{1,9}", lines[0])
-    if first is None:
+    if first is None or len(lines) < FEWEST:
         return []
     numbers = [str(number) for number in range(int(first.group()), int(first.group()) + len(lines))]
     if not all(map(str.startswith, lines, numbers)) or [line.rstrip() for line in lines] == numbers:
@@ -73,6 +74,8 @@ def _numbers(column: etree._Element, code: etree._Element) -> bool:
         return False
     first = int(counted[0][:MOST_DIGITS])
     lines = code_text(code).strip("\r\n").count("\n") + 1
+    if lines == 1 and column.tag != "pre" and next(column.iter("pre"), None) is None:
+        return False  # a cell of a table may well be "1"
     return len(counted) == lines and counted == [str(number) for number in range(first, first + lines)]
 
 

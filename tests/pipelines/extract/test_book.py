@@ -212,7 +212,13 @@ def test_real_chapters_keep_their_headings_and_code(shared_data):
             "js\n\n```js\na\nb\n```",  # only what stands next to the code is told
         ),
         ('<div class="language-js"><span>js</span><pre>a\nb</pre></div>', "```js\na\nb\n```"),
-        ("<pre><span> 9</span><b>a</b>\n<span>10</span>  <i>b</i>\n<span>11</span>\n</pre>", "```\na\n  b\n```"),
+        (
+            "<pre><span> 9</span><b>a</b>\n<span>10</span>  <i>11</i>\n<span>11</span>\n<span>12</span>c</pre>",
+            "```\na\n  11\n\nc\n```",
+        ),
+        ("<pre><span>1</span> + 1\n<span>2</span> + 2</pre>", "```\n1 + 1\n2 + 2\n```"),
+        ("<pre><span>4</span> |> sqrt()</pre>", "```\n4 |> sqrt()\n```"),
+        ("<pre>1</pre><pre>a</pre>", "```\na\n```"),
         ("<pre><span>1</span>\n<span>2</span></pre>", "```\n1\n2\n```"),
         ("<table><tr><td>12</td><td><pre>a\nb</pre></td></tr></table>", "12\n\n```\na\nb\n```"),
         ("<div>1 3</div><pre>a\nb</pre>", "1 3\n\n```\na\nb\n```"),
