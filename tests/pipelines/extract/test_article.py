@@ -100,6 +100,20 @@ def test_reservations_and_further_pages_are_metadata():
     assert (metadata["next_page"], metadata["previous_page"]) == ("/a?page=2", "/a")
 
 
+@pytest.mark.parametrize(
+    ("link", "expected"),
+    [
+        ("<a rel='nofollow next' href=/2>2</a>", {"next_page": "/2"}),
+        ("<a href=/2>\n次のページ </a>", {"next_page": "/2"}),
+        ("<a href=/1>前のページへ</a>", {"previous_page": "/1"}),
+        ("<a href=/2>次のページを読む人</a><a href=/3></a>", {}),
+    ],
+)
+def test_the_pages_around_are_told_by_their_links(link, expected):
+    metadata = read_html(page(f"{BODY}<p>{link}</p>")).metadata
+    assert {key: metadata[key] for key in metadata if key.endswith("_page")} == expected
+
+
 def test_a_page_measures_what_its_main_text_leaves_out():
     part = read_html(page(BODY + "<p>差額は△12百万円です。</p>", around="<nav>2024 2023</nav>"), check=True)
     assert 0 < part.measurements["numbers_kept"] < 1
