@@ -9,7 +9,8 @@ has .928.
 
 A page is one document, even where an article has several: its text is a function of its own bytes, so that it is read
 once, found again by its digest, and does not change when another page is added to a source. `next_page` and
-`previous_page` in its metadata tell which pages belong together. All is written by our own walk over the tree: trafilatura's own Markdown has tables without separator rows.
+`previous_page` in its metadata tell which pages belong together. All is written by our own walk over the tree:
+trafilatura's own Markdown has tables without separator rows.
 """
 
 from __future__ import annotations
