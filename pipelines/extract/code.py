@@ -8,6 +8,7 @@ program has another name for them: numbers that count up, and nothing else.
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from lxml import etree
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MOST_DIGITS = 9
+FURTHEST = 3  # elements around code that stand beside something of its program's
 FEWEST = 4  # lines: three of code may begin with 1, 2 and 3
 
 
@@ -27,7 +29,8 @@ def settle_code(tree: etree._Element) -> None:
     for code in tree.iter("pre"):
         found += _numbers_within(code)
         for beside in _beside(code):
-            if _numbers(beside, code) or (text_of(beside).strip().lower() or None) == language(code):
+            short = _no_longer(beside, MOST_DIGITS * (1 + len(text_of(code))))
+            if short and (short.strip().lower() == language(code) or _numbers(beside, code)):
                 found.append(beside)
     for element in found:
         if element.getparent() is not None:
@@ -57,18 +60,27 @@ def _numbers_within(code: etree._Element) -> list[etree._Element]:
 
 def _beside(code: etree._Element) -> Iterator[etree._Element]:
     """What stands next before the code, and before what holds it in its row."""
-    holder: etree._Element | None = code
-    while holder is not None and holder.tag in {"pre", "div", "td"}:
+    for holder in (code, *islice(code.iterancestors(), FURTHEST)):
+        if holder.tag not in {"pre", "div", "td"}:
+            return
         before = holder.getprevious()
         if before is not None and isinstance(before.tag, str):
             yield before
-        holder = holder.getparent()
+
+
+def _no_longer(element: etree._Element, most: int) -> str:
+    """Its text; nothing where that is longer than `most`, which is found out without reading on."""
+    pieces: list[str] = []
+    for piece in element.itertext():
+        pieces.append(str(piece))
+        most -= len(piece)
+        if most < 0:
+            return ""
+    return "".join(pieces)
 
 
 def _numbers(column: etree._Element, code: etree._Element) -> bool:
     """Whether it counts the lines of the code, one for each."""
-    if len(text_of(column)) > MOST_DIGITS * (1 + len(text_of(code))):
-        return False
     counted = code_text(column).split()
     if not counted or not all(number.isdecimal() for number in counted):
         return False
