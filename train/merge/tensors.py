@@ -33,17 +33,17 @@ if TYPE_CHECKING:
 
     Float32 = NDArray[np.float32]
 
-CHUNK = 1 << 15  # values that are worked on at once: all of a method's buffers stay in a core's cache
+CHUNK = 1 << 16  # values that are worked on at once: a chunk of three models stays in the cache of a core
 SIZES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 FLOATS = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": np.uint16}
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 BESIDE = ("config.json", "adapter_config.json", "tokenizer.json")
 _LARGEST_HEADER = 100 << 20
-_AT_ONCE = 1 << 18  # bytes that are read only to be hashed
+_BLOCK = 1 << 19  # bytes that are read and hashed at once: whole trees of BLAKE3, 0.10 ns a byte; from 64 KB anywhere 0.2
 
 
 class File:
-    """A file that is read by position, and hashed as far as it is read in its order.
+    """A file that is read by position, in whole blocks, each of which is hashed the first time if it is the next one.
 
     Raises:
         UsageError: it cannot be opened.
@@ -56,19 +56,32 @@ class File:
         except OSError as error:
             raise UsageError(f"{path} cannot be read: {error.strerror}") from None
         self.size = os.fstat(self._descriptor).st_size
-        self._hash, self._hashed = blake3(), 0
+        self._hash, self._hashed = blake3(), 0  # blocks
+        self._number, self._room = -1, memoryview(bytearray(_BLOCK))
+
+    def _block(self, number: int) -> memoryview:
+        if number != self._number:
+            whole = self._room[: self.size - number * _BLOCK]
+            if os.preadv(self._descriptor, [whole], number * _BLOCK) != len(whole):
+                raise RecordError(f"{self.path} was cut off while it was read")
+            self._number = number
+            if number == self._hashed:
+                self._hash.update(whole)
+                self._hashed += 1
+        return self._room
 
     def read(self, at: int, into: memoryview) -> None:
         """Fill `into` with the bytes from position `at` on.
 
         Raises:
-            RecordError: the file ends before.
+            RecordError: the file became shorter.
         """
-        if os.preadv(self._descriptor, [into], at) != into.nbytes:
-            raise RecordError(f"{self.path} was cut off while it was read")
-        if at == self._hashed:
-            self._hash.update(into)
-            self._hashed += into.nbytes
+        done = 0
+        while done < len(into):
+            number, start = divmod(at + done, _BLOCK)
+            end = min(_BLOCK, start + len(into) - done)
+            into[done : done + end - start] = self._block(number)[start:end]
+            done += end - start
 
     def bytes(self, at: int, count: int) -> bytearray:
         """The `count` bytes from position `at` on."""
@@ -77,10 +90,9 @@ class File:
         return found
 
     def digest(self) -> str:
-        """BLAKE3 of the whole file, of which what is not hashed yet is read now."""
-        room = memoryview(bytearray(_AT_ONCE))
-        while left := self.size - self._hashed:
-            self.read(self._hashed, room[:left])
+        """BLAKE3 of the whole file, of which what was not hashed yet is read now."""
+        for number in range(self._hashed, -(-self.size // _BLOCK)):
+            self._block(number)
         return str(self._hash.hexdigest())
 
     def close(self) -> None:
