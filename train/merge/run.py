@@ -1,23 +1,21 @@
 """`corpus merge`: checkpoints -> a checkpoint folder, with a manifest of what it was made of.
 
-The result has the files, tensor names and index of the reference (the base, or the first model). It is written under a
-temporary name, and renamed when everything is there.
+The result has the files, tensor names and index of the reference (the base, or the first model).
 """
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from registry.errors import StageError, UsageError
+from registry.errors import UsageError
 from registry.publish import write_json
+from train.checkpoint import making
 from train.merge import lora
 from train.merge.inputs import names, opened, settings
 from train.merge.methods import method
@@ -42,28 +40,14 @@ def merge(config: Merge, folder: Path, out: Path) -> Path:
         UsageError: the inputs cannot be merged, or the method's options are wrong, or `out` is there.
         StageError: the result cannot be written; nothing of it stays.
     """
+    if out.exists():
+        raise UsageError(f"{out} is there already; a merge makes a new folder")
     with making(out) as made:
         inputs = (_merge_adapters if config.adapters else _merge_models)(config, folder, made)
         recipe = config.model_dump(exclude={"sweep", "out"}, exclude_none=True)
         told = {"merge": recipe, "digests": "blake3", "inputs": inputs}
         write_json(made / "merge.json", told)
     return out
-
-
-@contextmanager
-def making(out: Path) -> Iterator[Path]:
-    """A new folder that appears whole or not at all."""
-    if out.exists():
-        raise UsageError(f"{out} is there already; a merge makes a new folder")
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    try:
-        temporary.mkdir(parents=True)
-        yield temporary
-        temporary.rename(out)
-    except OSError as error:
-        raise StageError(f"{out} cannot be written: {error.strerror}") from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _merge_models(config: Merge, folder: Path, out: Path) -> dict[str, Any]:
@@ -123,4 +107,4 @@ def write_checkpoint(
     if dtype:
         told = settings(out)
         told["dtype" if "dtype" in told else "torch_dtype"] = NAMES[dtype]
-        (out / "config.json").write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_json(out / "config.json", told)

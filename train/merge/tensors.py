@@ -241,5 +241,3 @@ def write(path: Path, entries: Mapping[str, tuple[str, tuple[int, ...]]], data: 
         written = sum(file.write(piece.data.cast("B")) for piece in data)
         if written != at:
             raise RecordError(f"{path}: {written} bytes of tensors came where {at} were to")
-        file.flush()
-        os.fsync(file.fileno())
