@@ -119,6 +119,13 @@ class Saver:
                     f"a checkpoint could not be written to {self._run}: {error}; the last one stays"
                 ) from None
 
+    def __enter__(self) -> Saver:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """However a run ends, what is being written is written to its end first."""
+        self._thread.shutdown()
+
     def _write(self, write_model: Callable[[Path], None], moments: dict[str, Tensor], state: dict[str, Any]) -> None:
         from safetensors.torch import save_file
 
