@@ -1,11 +1,12 @@
 """Merging beside mergekit and PEFT, interleaved in one run: CPU seconds, peak memory, and distance from float64.
 
-    python benchmarks/merge.py [--quick | --large] [--json] [--mergekit PYTHON]
+    python benchmarks/merge.py [--quick | --large] [--rounds N] [--json] [--mergekit PYTHON]
 
 PYTHON is an interpreter that can import mergekit, in an environment of its own (it pins other libraries). Times are of
-the whole command with its imports, as a person runs it. Ours include the SHA-256 of all inputs, which mergekit does not
-take: `_without_digests` leaves their time out. `_inside` are the ratios of the merges alone. Models are random Llamas
-in bfloat16: 110 M parameters, with --quick 41 M, with --large 433 M.
+the whole command with its imports, as a person runs it, medians of the rounds; `_wall` are ratios by the clock.
+Ours include the digests of all inputs, which mergekit does not take: `digests_seconds` is what they cost where nothing
+is read for them alone. `_inside` are the ratios of the merges without imports. Models are random Llamas in bfloat16:
+110 M parameters, with --quick 41 M, with --large 433 M.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -25,10 +27,10 @@ for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[_threads] = "1"  # before numpy: threads that wait would count as work
 
 import numpy as np  # noqa: E402
+from blake3 import blake3  # noqa: E402
 
-from train.merge.inputs import digests  # noqa: E402
 from train.merge.lora import reduced  # noqa: E402
-from train.merge.tensors import Checkpoint, write  # noqa: E402
+from train.merge.tensors import CHUNK, Checkpoint, write  # noqa: E402
 
 WEIGHTS = {"inst": 1.0, "fin": 0.5}
 _MERGEKIT = """
@@ -101,8 +103,9 @@ def make(folder: Path, seed: int, layers: int, hidden: int, vocabulary: int, arc
     (folder / "config.json").write_text(json.dumps(config))
 
 
-def measured(command: list[str]) -> tuple[float, float, float, str]:
-    """CPU seconds of a command, those of the merge inside it, its peak memory in MB, and why it failed, if it did."""
+def measured(command: list[str]) -> tuple[float, float, float, float, str]:
+    """Seconds of a command by CPU and clock, CPU of the merge in it, its peak memory in MB, and why it failed if so."""
+    begun = time.perf_counter()
     environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -110,15 +113,16 @@ def measured(command: list[str]) -> tuple[float, float, float, str]:
         out, errors = started.communicate()
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     if started.returncode:
-        return 0.0, 0.0, 0.0, errors.strip().splitlines()[-1][:200]
-    return used.ru_utime + used.ru_stime, float(out.split()[-1]), used.ru_maxrss / 1024, ""
+        return 0.0, 0.0, 0.0, 0.0, errors.strip().splitlines()[-1][:200]
+    clock = time.perf_counter() - begun
+    return used.ru_utime + used.ru_stime, clock, float(out.split()[-1]), used.ru_maxrss / 1024, ""
 
 
-def alone(command: list[str]) -> tuple[float, float, float, str]:
+def alone(command: list[str]) -> tuple[tuple[float, ...], str]:
     """`measured` in a process of its own, so that peak memory is of this command alone."""
     done = subprocess.run([sys.executable, __file__, "--measure", *command], capture_output=True, text=True, check=True)
-    cpu, inside, peak, why = json.loads(done.stdout.splitlines()[-1])
-    return cpu, inside, peak, why
+    *numbers, why = json.loads(done.stdout.splitlines()[-1])
+    return tuple(numbers), why
 
 
 def commands(place: Path, method: str, mergekit: str | None) -> dict[str, list[str]]:
@@ -142,18 +146,19 @@ def commands(place: Path, method: str, mergekit: str | None) -> dict[str, list[s
     return found
 
 
-def race(place: Path, method: str, mergekit: str | None, rounds: int) -> dict[str, list[tuple[float, float, float]]]:
-    """Times and memory of both, taking turns; the last of our results stays in `place / method`."""
-    times: dict[str, list[tuple[float, float, float]]] = {}
-    for number in range(rounds):
+def race(place: Path, method: str, mergekit: str | None, rounds: int) -> dict[str, list[tuple[float, ...]]]:
+    """Times and memory of both, taking turns; our result stays in `place / method`."""
+    found: dict[str, list[tuple[float, ...]]] = {}
+    for _ in range(rounds):
         for name, command in commands(place, method, mergekit).items():
-            out = place / (method if name == "ours" and number == 0 else f"{name}_{method}_{number}")
-            cpu, inside, peak, why = alone([*command, str(out)])
+            out = place / (method if name == "ours" else "theirs")
+            shutil.rmtree(out, ignore_errors=True)
+            numbers, why = alone([*command, str(out)])
             if why:
                 print(f"{name} {method} failed: {why}")
             else:
-                times.setdefault(name, []).append((cpu, inside, peak))
-    return times
+                found.setdefault(name, []).append(numbers)
+    return found
 
 
 def bf16_steps(place: Path) -> float:
@@ -169,10 +174,12 @@ def bf16_steps(place: Path) -> float:
 
 
 def digest_seconds(place: Path) -> float:
-    """CPU seconds that the digests of the inputs take."""
-    begun = time.process_time()
-    for name in ("base", *WEIGHTS):
-        digests(place / name, ["model.safetensors"])
+    """CPU seconds of hashing as many bytes as the inputs have, in the pieces in which they are read."""
+    piece = bytes(2 * CHUNK)
+    size = sum((place / name / "model.safetensors").stat().st_size for name in ("base", *WEIGHTS))
+    begun, digest = time.process_time(), blake3()
+    for _ in range(size // len(piece)):
+        digest.update(piece)
     return time.process_time() - begun
 
 
@@ -208,12 +215,15 @@ def lora_ratio(size: int, rank: int, rounds: int) -> tuple[float | None, float]:
     return statistics.median(theirs) / statistics.median(ours), error
 
 
+def option(name: str) -> str | None:
+    """What stands after `name` in the command."""
+    return sys.argv[sys.argv.index(name) + 1] if name in sys.argv else None
+
+
 def main() -> None:
     quick, large = "--quick" in sys.argv, "--large" in sys.argv
-    rounds = 1 if quick or large else 3
-    mergekit = (
-        sys.argv[sys.argv.index("--mergekit") + 1] if "--mergekit" in sys.argv else os.environ.get("MERGEKIT_PYTHON")
-    )
+    rounds = int(option("--rounds") or (1 if quick else 3))
+    mergekit = option("--mergekit") or os.environ.get("MERGEKIT_PYTHON")
     if not mergekit:
         print("no --mergekit PYTHON (an interpreter with mergekit): its keys are null")
     result: dict[str, float | None] = {}
@@ -223,17 +233,16 @@ def main() -> None:
         for name, seed in (("base", 0), ("inst", 1), ("fin", 2)):
             make(place / name, seed, *size)
         peaks = {}
-        result["digests_seconds"] = round(taken := digest_seconds(place), 2)
+        result["digests_seconds"] = round(digest_seconds(place), 2)
         for key in ("task_arithmetic", "ties"):
             times = race(place, key, mergekit, rounds)
             middle = {n: [statistics.median(column) for column in zip(*rows, strict=True)] for n, rows in times.items()}
             result[f"{key}_seconds"] = round(middle["ours"][0], 2)
             there = middle.get("mergekit")
-            result[f"{key}_ratio_mergekit"] = round(there[0] / middle["ours"][0], 2) if there else None
-            left = middle["ours"][0] - taken
-            result[f"{key}_ratio_mergekit_without_digests"] = round(there[0] / left, 2) if there else None
-            result[f"{key}_ratio_mergekit_inside"] = round(there[1] / middle["ours"][1], 2) if there else None
-            peaks[key] = middle["ours"][2] / there[2] if there else None
+            for number, kind in enumerate(("", "_wall", "_inside")):
+                ratio = there[number] / middle["ours"][number] if there else None
+                result[f"{key}_ratio_mergekit{kind}"] = ratio and round(ratio, 2)
+            peaks[key] = middle["ours"][3] / there[3] if there else None
         result["peak_memory_ratio"] = round(max(p for p in peaks.values() if p), 3) if any(peaks.values()) else None
         result["max_error_bf16_steps"] = round(bf16_steps(place), 3)
     ratio, error = lora_ratio(768, 16, 1 if quick else 5)

@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 BOOTSTRAP = 2000
 
 
+def told(mean: float, error: float, n: int) -> dict[str, float | int | None]:
+    """A number with its noise in JSON, which knows no NaN."""
+    return {"mean": mean if math.isfinite(mean) else None, "error": error if math.isfinite(error) else None, "n": n}
+
+
 @dataclass(frozen=True, slots=True)
 class Score:
     """A mean over items, with what it takes to judge it."""
@@ -47,9 +52,8 @@ class Score:
         return float(np.std(self.items, ddof=1) / math.sqrt(n)) if n > 1 else math.nan
 
     def told(self) -> dict[str, float | int | None]:
-        """In JSON, which knows no NaN."""
-        n = len(self.items)
-        return {"mean": self.mean if n else None, "error": self.error if n > 1 else None, "n": n}
+        """In JSON."""
+        return told(self.mean, self.error, len(self.items))
 
     def __str__(self) -> str:
         return f"{self.mean:.3f} ± {self.error:.3f} (n={len(self.items)})"

@@ -2,8 +2,7 @@
 
 Each is a Hugging Face folder (or an adapter in PEFT's format) with float32 weights, and beside them the optimizer's
 moments as safetensors and `state.json`, so a run goes on with identical losses. Nothing is pickled. Tensors are copied
-first and written by a thread, under a temporary name that is renamed when all is synced; if the disk fills, the
-temporary folder goes and the last good checkpoint stays.
+first and written by a thread; if the disk fills, the last good checkpoint stays.
 """
 
 from __future__ import annotations
@@ -13,18 +12,43 @@ import os
 import re
 import shutil
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.errors import RecordError, StageError
+from registry.publish import write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from torch import Tensor
 
 STATE, MOMENTS = "state.json", "optimizer.safetensors"
 _NAME = re.compile(r"step-\d{8}")
+
+
+@contextmanager
+def making(folder: Path) -> Iterator[Path]:
+    """A folder that appears whole and synced, in place of what was there, or not at all.
+
+    Raises:
+        StageError: it cannot be written.
+    """
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)  # of a killed process of this number
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        for path in temporary.iterdir():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.rename(folder)
+    except OSError as error:
+        raise StageError(f"{folder} cannot be written: {error.strerror or error}") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def checkpoints(run: Path) -> list[Path]:
@@ -68,6 +92,8 @@ class Saver:
         self._run, self._keep, self._milestones = run, keep, milestones
         self._thread = ThreadPoolExecutor(1)
         self._pending: Future[None] | None = None
+        for left in run.glob(".step-*.tmp"):  # by a process that was killed while it wrote
+            shutil.rmtree(left, ignore_errors=True)
 
     def save(self, write_model: Callable[[Path], None], moments: dict[str, Tensor], state: dict[str, Any]) -> None:
         """Begin to write a checkpoint; `write_model` puts the weights into a folder. Nothing given may change later.
@@ -93,23 +119,20 @@ class Saver:
                     f"a checkpoint could not be written to {self._run}: {error}; the last one stays"
                 ) from None
 
+    def __enter__(self) -> Saver:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """However a run ends, what is being written is written to its end first."""
+        self._thread.shutdown()
+
     def _write(self, write_model: Callable[[Path], None], moments: dict[str, Tensor], state: dict[str, Any]) -> None:
         from safetensors.torch import save_file
 
-        final = self._run / f"step-{state['step']:08}"
-        temporary = self._run / f".{final.name}.{os.getpid()}.tmp"
-        try:
-            temporary.mkdir(parents=True, exist_ok=True)
-            write_model(temporary)
-            save_file(moments, temporary / MOMENTS)
-            (temporary / STATE).write_text(json.dumps(state, indent=1, sort_keys=True) + "\n")
-            for path in temporary.iterdir():
-                with path.open("rb") as file:
-                    os.fsync(file.fileno())
-            shutil.rmtree(final, ignore_errors=True)
-            temporary.rename(final)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+        with making(self._run / f"step-{state['step']:08}") as folder:
+            write_model(folder)
+            save_file(moments, folder / MOMENTS)
+            write_json(folder / STATE, state)
         self._forget()
 
     def _forget(self) -> None:

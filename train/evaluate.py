@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from registry.publish import write_json, write_text
 from registry.shards import Shards
-from train.answers import Score, adjusted_f1, answer, bootstrap_error, generate, paired
+from train.answers import Score, adjusted_f1, answer, bootstrap_error, generate, paired, told
 from train.bits import bits_per_byte, documents
 from train.harness import POLARITIES, is_numeric, read_task
 from train.model import load_model
@@ -70,7 +70,7 @@ def _measure(
         held = documents(Shards(folder / build, split="validation"), config.documents)
         for source, bits in bits_per_byte(model, held, tokens, length=config.length).items():
             key = name if source == name else f"{name}/{source}"
-            found["bits_per_byte"][key] = {"mean": bits.per_byte, "error": bits.error, "n": len(bits.bits)}
+            found["bits_per_byte"][key] = told(bits.per_byte, bits.error, len(bits.bits))
             items[key] = [-b / max(1, n) for b, n in zip(bits.bits, bits.bytes, strict=True)]
     for task in config.tasks:
         versions: list[list[float]] = []
@@ -96,13 +96,13 @@ def _accuracy(examples: list[Example], answered: Answered) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _f1(examples: list[Example], choices: list[int]) -> dict[str, float | int]:
+def _f1(examples: list[Example], choices: list[int]) -> dict[str, Any]:
     """Of a task with items of a class that is never offered, as chabsa's neutral ones."""
     offered = [[option.strip() for option in example.options] for example in examples]
     gold = ["neutral" if e.answer < 0 else o[e.answer] for e, o in zip(examples, offered, strict=True)]
     predicted = [o[choice] for o, choice in zip(offered, choices, strict=True)]
-    mean = adjusted_f1(gold, predicted, classes=POLARITIES)
-    return {"mean": mean, "error": bootstrap_error(gold, predicted, classes=POLARITIES), "n": len(gold)}
+    mean, error = (number(gold, predicted, classes=POLARITIES) for number in (adjusted_f1, bootstrap_error))
+    return told(mean, error, len(gold))
 
 
 def table(results: dict[str, Any]) -> str:
@@ -110,10 +110,10 @@ def table(results: dict[str, Any]) -> str:
     lines = []
     for name, found in results.items():
         for kind in KINDS:
-            for key, told in found[kind].items():
-                error = "" if told["error"] is None else f" ± {told['error']:.3f}"
-                lines.append(f"{name:<24}{kind:<15}{key:<32}{told['mean']:.3f}{error} (n={told['n']})")
-        lines += [f"{name:<24}{'over the first':<15}{key:<32}{told}" for key, told in found.get("compared", {}).items()]
+            for key, one in found[kind].items():
+                error = "" if one["error"] is None else f" ± {one['error']:.3f}"
+                lines.append(f"{name:<24}{kind:<15}{key:<32}{one['mean']:.3f}{error} (n={one['n']})")
+        lines += [f"{name:<24}{'over the first':<15}{key:<32}{how}" for key, how in found.get("compared", {}).items()]
     return "\n".join(lines)
 
 

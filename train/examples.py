@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from registry.errors import UsageError
-from train.model import evaluating, logits
+from train.model import evaluating, logits, nats
 from train.stream import IGNORED
 
 if TYPE_CHECKING:
@@ -88,10 +88,7 @@ def padded(rows: list[Row]) -> tuple[Tensor, Tensor, Tensor]:
 
 def scores(found: Tensor, targets: Tensor) -> Tensor:
     """The log-likelihood of each row's targets by the logits that were found."""
-    nll = torch.nn.functional.cross_entropy(
-        found.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED, reduction="none"
-    )
-    return -nll.view(targets.shape).sum(dim=1)
+    return -nats(found, targets).sum(dim=1)
 
 
 def likelihoods(model: Module, rows: list[Row], *, at_once: int) -> list[float]:

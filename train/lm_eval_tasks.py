@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from registry.errors import UsageError
+from train.answers import told
 
 if TYPE_CHECKING:
     from train.config import LmEval
@@ -42,15 +43,14 @@ def measure(model: Path, wanted: LmEval, folder: Path) -> tuple[dict[str, Any], 
         raise UsageError(f"lm_eval cannot run {', '.join(wanted.tasks)}: {type(error).__name__}: {error}") from None
     results: dict[str, Any] = {}
     items: dict[str, list[float]] = {}
-    for task, told in found["results"].items():
+    for task, measured in found["results"].items():
         samples = found.get("samples", {}).get(task, [])
-        for key, value in told.items():
+        for key, value in measured.items():
             metric, _, kind = key.partition(",")
             if kind != "none" or metric.endswith("_stderr"):
                 continue
-            noise = told.get(f"{metric}_stderr,none")
-            known = isinstance(noise, float) and math.isfinite(noise)
-            results[f"{task}/{metric}"] = {"mean": value, "error": noise if known else None, "n": len(samples)}
+            noise = measured.get(f"{metric}_stderr,none")  # "N/A" where it knows none
+            results[f"{task}/{metric}"] = told(value, noise if isinstance(noise, float) else math.nan, len(samples))
         if samples and all("acc" in sample for sample in samples):
             items[f"lm_eval/{task}"] = [float(sample["acc"]) for sample in samples]
     return results, items

@@ -6,7 +6,6 @@ A starts as `torch.nn.Linear` does and B at 0, so a fresh adapter changes nothin
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ import torch
 from torch import nn
 
 from registry.errors import RecordError, UsageError, nearest
+from registry.publish import write_json
 from train.checkpoint import read_tensors
 from train.merge.lora import CONFIG, PREFIX, WEIGHTS
 
@@ -90,7 +90,7 @@ def save_adapter(folder: Path, tensors: dict[str, Tensor], options: Lora, target
         "inference_mode": True,
         "target_modules": targets,
     }
-    (folder / CONFIG).write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")
+    write_json(folder / CONFIG, config)
 
 
 @torch.no_grad()

@@ -61,12 +61,17 @@ def logits(model: Module, input_ids: Tensor, positions: Tensor) -> Tensor:
     return result
 
 
-def loss_sum(model: Module, input_ids: Tensor, positions: Tensor, targets: Tensor) -> Tensor:
-    """Sum of the negative log-likelihoods of the targets, in nats and float32."""
-    found = logits(model, input_ids, positions)
-    return torch.nn.functional.cross_entropy(
-        found.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED, reduction="sum"
+def nats(found: Tensor, targets: Tensor) -> Tensor:
+    """Negative log-likelihood of each target [size, length] by the logits found, in float32; 0 where there is none."""
+    each = torch.nn.functional.cross_entropy(
+        found.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED, reduction="none"
     )
+    return each.view(targets.shape)
+
+
+def loss_sum(model: Module, input_ids: Tensor, positions: Tensor, targets: Tensor) -> Tensor:
+    """Sum of the negative log-likelihoods of the targets."""
+    return nats(logits(model, input_ids, positions), targets).sum()
 
 
 def tensors(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:

@@ -55,9 +55,9 @@ def train(config: Train, folder: Path, out: Path) -> str:
 
 def _loop(run: Run) -> str:
     config, state, first = run.config, run.state, run.processes.first
-    saver = Saver(run.out, keep=config.checkpoints.keep, milestones=config.checkpoints.milestones)
+    saving = Saver(run.out, keep=config.checkpoints.keep, milestones=config.checkpoints.milestones)
     run.wrapped.train()
-    with _journal(run) if first else nullcontext() as journal:
+    with saving as saver, _journal(run) if first else nullcontext() as journal:
         while state.step < config.steps and not run.stop:
             facts = _step(run)
             state.step += 1

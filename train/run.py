@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,10 +11,10 @@ import torch
 from torch.distributed.checkpoint import state_dict as dcp
 
 from registry.errors import RecordError, UsageError
-from registry.publish import write_json
+from registry.publish import place, write_json
 from registry.shards import Shards
 from train import lora
-from train.checkpoint import MOMENTS, STATE, Saver, checkpoints, read_state, read_tensors
+from train.checkpoint import MOMENTS, STATE, Saver, checkpoints, making, read_state, read_tensors
 from train.examples import ExampleStream, read_examples
 from train.model import check_leakage, load_model
 from train.processes import Processes, whole
@@ -211,18 +209,8 @@ def _write_model(run: Run, weights: dict[str, Tensor], folder: Path) -> None:
 
 def finish(run: Run) -> None:
     """The last checkpoint without what only a run needs, as `model` or `adapter`; links, as both are of one disk."""
-    final = run.out / ("adapter" if run.config.lora else "model")
-    made = final.with_name(f".{final.name}.tmp")
-    for old in (made, final):
-        shutil.rmtree(old, ignore_errors=True)
-    left = shutil.ignore_patterns(MOMENTS, STATE)
-    shutil.copytree(checkpoints(run.out)[-1], made, ignore=left, copy_function=_linked)
-    write_json(made / "train.json", {"train": run.config.model_dump(exclude={"out"}), **asdict(run.state)})
-    made.rename(final)
-
-
-def _linked(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # a file system without links
-        shutil.copyfile(source, target)
+    with making(run.out / ("adapter" if run.config.lora else "model")) as made:
+        for path in checkpoints(run.out)[-1].iterdir():
+            if path.name not in {MOMENTS, STATE}:
+                place(path, made / path.name)
+        write_json(made / "train.json", {"train": run.config.model_dump(exclude={"out"}), **asdict(run.state)})

@@ -8,12 +8,13 @@ left out.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import torch
 
 from registry.errors import UsageError
+from registry.publish import write_json
+from train.checkpoint import making
 from train.model import load_model
 from train.tokens import Tokens
 
@@ -60,9 +61,9 @@ def extend(model_folder: Path, words: list[str], out: Path) -> tuple[int, int]:
         means = [matrix.weight[pieces[word]].mean(dim=0) for word in fresh]
         for word, mean in zip(fresh, means, strict=True):
             matrix.weight[tokenizer.token_to_id(word)] = mean
-    model.save_pretrained(out)  # type: ignore[operator]
-    tokens.copy(out)
-    tokenizer.save(str(out / "tokenizer.json"))
-    told = {"words": fresh, "from": "mean of pieces"}
-    (out / "vocabulary.json").write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    with making(out) as made:
+        model.save_pretrained(made)  # type: ignore[operator]
+        tokens.copy(made)
+        tokenizer.save(str(made / "tokenizer.json"))
+        write_json(made / "vocabulary.json", {"words": fresh, "from": "mean of pieces"})
     return len(fresh), len(words) - len(fresh)

@@ -118,9 +118,9 @@ def _train_all(out: Path, scale: float) -> None:
     figures = {"file": "numeric.jsonl", "weight": 0.67, "size": 16, "loss": "choice"}
     _train(out, "base", "base0", 500 * scale, 4e-3, general, init=True)
     _train(out, "instruct", "base/model", 700 * scale, 1.5e-3, general, instructions)
-    _train(out, "finance", "base/model", 150 * scale, 7e-4, finance)
-    _train(out, "replay", "base/model", 150 * scale, 7e-4, mixed)
-    _train(out, "sequential", "instruct/model", 150 * scale, 7e-4, finance)
+    _train(out, "finance", "base/model", 150 * scale, 1e-3, finance)
+    _train(out, "replay", "base/model", 150 * scale, 1e-3, mixed)
+    _train(out, "sequential", "instruct/model", 150 * scale, 1e-3, finance)
     _train(out, "domain", "base/model", 120 * scale, 5e-3, finance, lora=LORA)
     _train(out, "numeric", "base/model", 500 * scale, 3e-3, general, figures, lora=LORA)
     if not (out / "random").is_dir():

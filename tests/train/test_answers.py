@@ -252,3 +252,8 @@ def test_an_evaluation_tells_numbers_with_noise_and_shows_texts(judged, build):
     assert "&lt;売上&gt;" in (place / "out" / "generations.html").read_text()
     assert "accuracy" in table(results)
     assert math.isnan(Score([]).mean)
+    one = config.model_copy(update={"models": config.models[:1], "documents": 1})
+    evaluate(one, place, place / "out")
+    written = (place / "out" / "results.json").read_text()
+    assert "NaN" not in written  # which is no JSON
+    assert json.loads(written)["one"]["bits_per_byte"]["small/news"]["error"] is None

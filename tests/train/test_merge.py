@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+from blake3 import blake3
 from commandline import corpus
+from hypothesis import given
+from hypothesis import strategies as st
 
 from registry.errors import RecordError, StageError, UsageError
 from train.merge.config import Merge
 from train.merge.run import merge
 from train.merge.stack import Stack
-from train.merge.tensors import CHUNK, FLOATS, Checkpoint, encode, write
+from train.merge.tensors import CHUNK, FLOATS, Checkpoint, File, encode, write
 
 SHAPES = {"model.embed.weight": (40, 30), "model.layers.0.w.weight": (700, 400), "model.norm.weight": (30,)}
+CONTENT = ("model.safetensors", "config.json")
 CONFIG = {"model_type": "llama", "vocab_size": 40, "tie_word_embeddings": True, "dtype": "bfloat16"}
 
 
@@ -166,6 +171,30 @@ def test_every_float_type_is_read_and_written_as_torch_does(tmp_path, dtype):
     assert torch.equal(there.nan_to_num(7), x.to(kinds[dtype]).nan_to_num(7))
 
 
+@given(
+    size=st.integers(0, 40), reads=st.lists(st.tuples(st.integers(0, 40), st.integers(0, 20))), block=st.integers(1, 16)
+)
+def test_a_file_is_what_was_read_and_its_digest_that_of_the_whole_however_it_was_read(size, reads, block):
+    data = bytes(range(size))
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("train.merge.tensors._BLOCK", block)
+        (Path(folder) / "file").write_bytes(data)
+        file = File(Path(folder) / "file")
+        for at, count in reads:
+            if at + count <= size:
+                assert file.bytes(at, count) == data[at : at + count]
+        assert file.digest() == blake3(data).hexdigest()
+        file.close()
+
+
+def test_a_file_that_is_cut_off_while_it_is_read_is_told(tmp_path):
+    (tmp_path / "file").write_bytes(bytes(100))
+    file = File(tmp_path / "file")
+    (tmp_path / "file").write_bytes(bytes(50))
+    with pytest.raises(RecordError, match="file was cut off while it was read"):
+        file.digest()
+
+
 def broken(models, **config):
     (models / "fin" / "config.json").write_text(json.dumps({**CONFIG, **config}))
 
@@ -208,11 +237,12 @@ def test_wrong_shapes_methods_options_and_files_give_one_clear_error(models):
         run(models)
 
 
-def test_a_full_disk_leaves_nothing_behind(models, monkeypatch):
-    def full(_):
+@pytest.mark.parametrize("when", ["posix_fallocate", "fsync"])
+def test_a_full_disk_leaves_nothing_behind(models, monkeypatch, when):
+    def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("train.merge.tensors.os.fsync", full)
+    monkeypatch.setattr(f"train.merge.tensors.os.{when}", full)
     with pytest.raises(StageError, match="No space left"):
         run(models)
     assert sorted(p.name for p in models.iterdir()) == ["base", "fin", "inst"]
@@ -226,7 +256,9 @@ def test_the_command_merges_without_torch_and_tells_digests(models):
     assert done.returncode == 0, done.stderr
     told = json.loads((models / "made" / "merge.json").read_text())
     assert set(told["inputs"]) == {"base", "inst", "./fin"}  # as they were named: folders of one name are no mix-up
-    assert len(told["inputs"]["./fin"]["model.safetensors"]) == 64
+    assert told["digests"] == "blake3"
+    for name, files in told["inputs"].items():
+        assert files == {f: blake3((models / name / f).read_bytes()).hexdigest() for f in CONTENT}
     wrong = corpus("merge", models / "m.yaml", "--set", "methd=ties", cwd=models)
     assert wrong.returncode == 2
     assert "unknown key 'methd'; did you mean method?" in wrong.stderr

@@ -103,9 +103,11 @@ def test_a_killed_run_goes_on_with_identical_losses(workplace):
         started.kill()
     assert started.returncode == -signal.SIGKILL
     killed_at = log.read_text().count("\n")
+    (workplace / "run" / ".step-00000014.1.tmp").mkdir()  # as left where the kill falls into the writing
     assert run(workplace, *changes).startswith("finished")
     assert 17 <= killed_at < 60
     assert losses(workplace) == losses(workplace, "unbroken")
+    assert not list((workplace / "run").glob(".*"))
 
 
 def spread(workplace: Path, *changes: str, name: str) -> None:
@@ -299,3 +301,14 @@ def test_a_damaged_checkpoint_is_named(workplace):
     (workplace / "run" / "step-00000008" / "optimizer.safetensors").write_bytes(b"x")
     with pytest.raises(RecordError, match="step-00000008"):
         run(workplace, "steps=9")
+
+
+def test_a_checkpoint_that_is_being_written_is_there_when_a_run_has_failed(tmp_path):
+    def slowly(folder: Path) -> None:
+        time.sleep(0.2)
+        (folder / "weights").write_bytes(b"w")
+
+    with pytest.raises(StageError, match="bad steps"), checkpoint.Saver(tmp_path, keep=1, milestones=0) as saver:
+        saver.save(slowly, {}, {"step": 3})
+        raise StageError("2 bad steps")
+    assert [path.name for path in checkpoint.checkpoints(tmp_path)] == ["step-00000003"]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,16 +93,3 @@ def _vocabulary(folder: Path) -> str:
         return ""
     except (ValueError, KeyError, TypeError):
         raise RecordError(f"{folder / 'tokenizer.json'} is damaged") from None
-
-
-def digests(folder: Path, files: Iterable[str]) -> dict[str, str]:
-    """SHA-256 of the files of an input that a merge depends on."""
-    paths = [folder / name for name in sorted({*files, "config.json", "adapter_config.json", "tokenizer.json"})]
-    return {path.name: _digest(path, path.stat().st_mtime_ns) for path in paths if path.is_file()}
-
-
-@cache
-def _digest(path: Path, _changed: int) -> str:
-    """Once for all trials of a sweep: 0.6 s a GB."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

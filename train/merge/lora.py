@@ -37,7 +37,7 @@ _ROWS = 256
 
 
 class Adapter:
-    """An adapter: `factors` by module name.
+    """An adapter: `factors` by module name, and the `digests` of its files.
 
     Raises:
         UsageError: there is none, or it holds more than plain LoRA factors.
@@ -65,6 +65,7 @@ class Adapter:
                 self.factors[module] = (second.array().astype(np.float64) * scale, tensor.array().astype(np.float64))
             elif kind != "B.weight":
                 raise UsageError(f"{folder}: {name} is not a LoRA factor of a linear layer")
+        self.digests = checkpoint.digests()
         checkpoint.close()
 
 

@@ -1,26 +1,23 @@
 """`corpus merge`: checkpoints -> a checkpoint folder, with a manifest of what it was made of.
 
-The result has the files, tensor names and index of the reference (the base, or the first model). It is written under a
-temporary name, and renamed when everything is there.
+The result has the files, tensor names and index of the reference (the base, or the first model).
 """
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from registry.errors import StageError, UsageError
+from registry.errors import UsageError
 from registry.publish import write_json
+from train.checkpoint import making
 from train.merge import lora
-from train.merge.inputs import digests, names, opened, settings
+from train.merge.inputs import names, opened, settings
 from train.merge.methods import method
 from train.merge.stack import Stack
 from train.merge.tensors import FLOATS, Checkpoint, encode, write
@@ -43,33 +40,20 @@ def merge(config: Merge, folder: Path, out: Path) -> Path:
         UsageError: the inputs cannot be merged, or the method's options are wrong, or `out` is there.
         StageError: the result cannot be written; nothing of it stays.
     """
-    with making(out) as made:
-        inputs = (_merge_adapters if config.adapters else _merge_models)(config, folder, made)
-        told = {"merge": config.model_dump(exclude={"sweep", "out"}, exclude_none=True), "inputs": inputs}
-        write_json(made / "merge.json", told)
-    return out
-
-
-@contextmanager
-def making(out: Path) -> Iterator[Path]:
-    """A new folder that appears whole or not at all."""
     if out.exists():
         raise UsageError(f"{out} is there already; a merge makes a new folder")
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    try:
-        temporary.mkdir(parents=True)
-        yield temporary
-        temporary.rename(out)
-    except OSError as error:
-        raise StageError(f"{out} cannot be written: {error.strerror}") from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with making(out) as made:
+        inputs = (_merge_adapters if config.adapters else _merge_models)(config, folder, made)
+        recipe = config.model_dump(exclude={"sweep", "out"}, exclude_none=True)
+        told = {"merge": recipe, "digests": "blake3", "inputs": inputs}
+        write_json(made / "merge.json", told)
+    return out
 
 
 def _merge_models(config: Merge, folder: Path, out: Path) -> dict[str, Any]:
     options = method.check(config.method, config.options)
     function, weights = method.get(config.method), [part.weight for part in config.models]
-    with opened(config, folder) as (base, models), ThreadPoolExecutor(1) as beside:
+    with opened(config, folder) as (base, models):
         reference = base or models[0]
         largest = max(tensor.count for tensor in reference.tensors.values())
         room = np.empty((len(models), largest), dtype=np.float32)
@@ -80,17 +64,15 @@ def _merge_models(config: Merge, folder: Path, out: Path) -> dict[str, Any]:
             before = base.tensors[name] if base else None
             return function(Stack(name, before, [model.tensors[name] for model in models], weights, room), **options)
 
-        # hashing and arithmetic share the time where there are two cores
-        told = beside.submit(lambda: {name: digests(c.folder, c.files) for name, c in named.items()})
         write_checkpoint(reference, out, merged, config.dtype)
         copy_tokenizer(folder / config.tokenizer if config.tokenizer else reference.folder, out)
-        return told.result()
+        return {name: checkpoint.digests() for name, checkpoint in named.items()}
 
 
 def _merge_adapters(config: Merge, folder: Path, out: Path) -> dict[str, Any]:
     adapters = [lora.Adapter(folder / part.adapter) for part in config.adapters]
     weights = [part.weight for part in config.adapters]
-    told = {part.adapter: digests(folder / part.adapter, [lora.WEIGHTS]) for part in config.adapters}
+    told = {part.adapter: adapter.digests for part, adapter in zip(config.adapters, adapters, strict=True)}
     if not config.fold:
         lora.write_merged(adapters, weights, config.rank, out)
         return told
@@ -98,7 +80,7 @@ def _merge_adapters(config: Merge, folder: Path, out: Path) -> dict[str, Any]:
         updates = lora.updates(adapters, weights, base)
         write_checkpoint(base, out, lambda name: lora.folded(base.tensors[name], updates.get(name)), config.dtype)
         copy_tokenizer(folder / config.tokenizer if config.tokenizer else base.folder, out)
-        return {**told, str(config.base): digests(base.folder, base.files)}
+        return {**told, str(config.base): base.digests()}
 
 
 def write_checkpoint(
@@ -106,13 +88,13 @@ def write_checkpoint(
 ) -> None:
     """Write a checkpoint laid out as `reference`, with the `values` of each of its floating-point tensors."""
 
-    def pieces(entries: dict[str, tuple[str, tuple[int, ...]]]) -> Iterator[NDArray[Any] | bytes]:
+    def pieces(entries: dict[str, tuple[str, tuple[int, ...]]]) -> Iterator[NDArray[Any]]:
         for name, (kind, _) in entries.items():
             if kind in FLOATS:
                 for chunk in values(name):
                     yield encode(chunk, kind)
             else:
-                yield reference.tensors[name].bytes()  # counters and masks are not merged
+                yield reference.tensors[name].stored()  # counters and masks are not merged
 
     parameters = names(reference)
     for file, held in reference.files.items():
@@ -125,4 +107,4 @@ def write_checkpoint(
     if dtype:
         told = settings(out)
         told["dtype" if "dtype" in told else "torch_dtype"] = NAMES[dtype]
-        (out / "config.json").write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_json(out / "config.json", told)
