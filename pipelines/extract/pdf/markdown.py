@@ -15,7 +15,7 @@ from pipelines.extract.pdf.patterns import pattern
 from pipelines.extract.pdf.tables import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 LARGER = 1.15  # times the size of the body: a heading
 BOLD, BOLDER = 550, 100  # a weight that is bold, and by how much more than the body's
@@ -35,16 +35,17 @@ class Text:
     headings: list[tuple[int, int, str]]  # line, level, text
 
 
-def markdown(blocks: Sequence[Block]) -> Text:
+def markdown(blocks: Iterable[Block]) -> Text:
     """The blocks of a document as Markdown."""
-    levels = _Levels(blocks)
+    found = list(_with_whole_tables(blocks))
+    levels = _Levels([block for _, block in found if isinstance(block, Paragraph)])
     parts: list[str] = []
     page_lines: dict[int, int] = {}
     headings: list[tuple[int, int, str]] = []
     line = 0
-    for page, block in _continued(blocks):
-        if isinstance(block, Table):
-            part = table_markdown(block.rows)
+    for page, block in found:
+        if isinstance(block, str):
+            part = block
         else:
             level = levels.of(block)
             part = f"{'#' * level} {block.text}" if level else block.text
@@ -62,17 +63,20 @@ def table_markdown(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([lines[0], "|" + " --- |" * len(rows[0]), *lines[1:]])
 
 
-def _continued(blocks: Sequence[Block]) -> list[Block]:
-    """`blocks` with each table that goes on over a page as one: the next page's first block, with the same columns."""
-    result: list[Block] = []
+def _with_whole_tables(blocks: Iterable[Block]) -> Iterator[tuple[int, Paragraph | str]]:
+    """`blocks` with their tables as text, one that goes on over a page as one: the next's first, with its columns."""
+    table: tuple[int, Table] | None = None
     for page, block in blocks:
-        last = result[-1][1] if result else None
-        if isinstance(block, Table) and isinstance(last, Table) and page > result[-1][0] and _same_columns(last, block):
-            rows = block.rows[1:] if block.rows[0] == last.rows[0] else block.rows
-            last.rows += rows
-        else:
-            result.append((page, block))
-    return result
+        if table and isinstance(block, Table) and page > table[0] and _same_columns(table[1], block):
+            table[1].rows += block.rows[1:] if block.rows[0] == table[1].rows[0] else block.rows
+            continue
+        if table:
+            yield table[0], table_markdown(table[1].rows)
+        table = (page, block) if isinstance(block, Table) else None
+        if isinstance(block, Paragraph):
+            yield page, block
+    if table:
+        yield table[0], table_markdown(table[1].rows)
 
 
 def _same_columns(a: Table, b: Table) -> bool:
@@ -88,8 +92,7 @@ def _same_columns(a: Table, b: Table) -> bool:
 class _Levels:
     """Heading levels of a document: sizes above the body's, largest first, then bold lines of the body's size."""
 
-    def __init__(self, blocks: Sequence[Block]) -> None:
-        texts = [block for _, block in blocks if isinstance(block, Paragraph)]
+    def __init__(self, texts: Sequence[Paragraph]) -> None:
         sizes, weights = Counter[float](), Counter[float]()
         for block in texts:
             sizes[round(block.size, 1)] += len(block.text)

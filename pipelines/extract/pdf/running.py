@@ -19,7 +19,7 @@ from pipelines.extract.pdf.lines import Line
 from pipelines.extract.pdf.patterns import pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from pipelines.extract.pdf.pages import Page
 
@@ -49,21 +49,29 @@ class _Running:
         return _offset(line, page) in self.offsets and line in _outermost(page)
 
 
-def without_running_heads(pages: Sequence[Page]) -> list[Page]:
-    """`pages` less the lines that repeat at their edges and their page numbers."""
+def without_running_heads(pages: Sequence[Page]) -> Iterator[Page]:
+    """`pages` less the lines that repeat at their edges and their page numbers; each is asked for twice."""
     if len(pages) < PAGES:
         pages = [_without_margins(page) for page in pages]
+    running = _running(pages)
+    for page in pages:
+        yield _less(page, {id(line) for line in _lines(page) if running.holds(line, page)})
+
+
+def _running(pages: Sequence[Page]) -> _Running:
+    """What repeats on `pages`."""
+    heads, offsets, numbered = Counter[tuple[str, int]](), Counter[int | None](), 0
+    for page in pages:
+        edge = [line for line in _lines(page) if _at_edge(line, page)]
+        heads.update({_key(line) for line in edge})
+        offsets.update({_offset(line, page) for line in _outermost(page)})
+        numbered += any(map(_is_number, edge))
     least = max(PAGES, SHARE * len(pages)) if len(pages) > PAGES else max(len(pages), 2)
-    edges = [(page, _edge_lines(page)) for page in pages]
-    heads = Counter(key for _, lines in edges for key in {_key(line) for line in lines})
-    offsets = Counter(offset for page in pages for offset in {_offset(line, page) for line in _outermost(page)})
-    numbered = sum(any(_is_number(line) for line in lines) for _, lines in edges)
-    running = _Running(
+    return _Running(
         frozenset(key for key, count in heads.items() if count >= least),
         frozenset(offset for offset, count in offsets.items() if offset is not None and count >= least),
         numbered >= 2,
     )
-    return [_without(page, running) for page in pages]
 
 
 def _without_margins(page: Page) -> Page:
@@ -94,10 +102,6 @@ def _without_margins(page: Page) -> Page:
     return _less(page, gone)
 
 
-def _without(page: Page, running: _Running) -> Page:
-    return _less(page, {id(line) for line in _lines(page) if running.holds(line, page)})
-
-
 def _less(page: Page, gone: set[int]) -> Page:
     """`page` without the lines of these identities."""
     if not gone:
@@ -108,10 +112,6 @@ def _less(page: Page, gone: set[int]) -> Page:
 
 def _lines(page: Page) -> list[Line]:
     return [item for column in page.columns for item in column.items if isinstance(item, Line)]
-
-
-def _edge_lines(page: Page) -> list[Line]:
-    return [line for line in _lines(page) if _at_edge(line, page)]
 
 
 def _at_edge(line: Line, page: Page) -> bool:
