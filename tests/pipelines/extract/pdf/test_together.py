@@ -96,24 +96,23 @@ def test_no_helper_is_started_where_the_cores_are_busy_or_little_is_left(long, c
 
 def test_a_reader_and_its_helpers_have_no_more_memory_than_one(long, crowd, monkeypatch):
     limits, whole, before = [], 64 << 30, resource.getrlimit(resource.RLIMIT_AS)
-    attend = together.Helpers.attend
+    receive = together.Child.receive
 
-    def looking(helpers, seconds):
-        attend(helpers, seconds)
-        places = [Path(f"/proc/{child.process.pid}/limits") for child, _ in helpers.busy.values()]
-        found = [line.split()[3] for place in places for line in place.read_text().splitlines() if "address" in line]
-        limits.append((resource.getrlimit(resource.RLIMIT_AS)[0], *map(int, found)))
+    def looking(child):
+        answer = receive(child)
+        lines = Path(f"/proc/{child.process.pid}/limits").read_text().splitlines()
+        theirs = next(line.split()[3] for line in lines if line.startswith("Max address space"))
+        limits.append((resource.getrlimit(resource.RLIMIT_AS)[0], int(theirs)))
+        return answer
 
-    monkeypatch.setattr(together.Helpers, "attend", looking)
+    monkeypatch.setattr(together.Child, "receive", looking)
     resource.setrlimit(resource.RLIMIT_AS, (whole, before[1]))
     try:
         together.read_pages(long, PAGES)
         assert resource.getrlimit(resource.RLIMIT_AS)[0] == whole
     finally:
         resource.setrlimit(resource.RLIMIT_AS, before)
-    share = whole // 2 // together.MOST
-    assert limits[-1][0] == whole // 2
-    assert any(limit[1:] and set(limit[1:]) == {share} for limit in limits)
+    assert set(limits) == {(whole // 2, whole // 2 // together.MOST)}
 
 
 def test_a_parser_that_is_ended_for_its_time_takes_its_helpers_along(long, tmp_path, monkeypatch):
