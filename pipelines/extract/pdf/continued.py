@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING
 
-from pipelines.extract.pdf.lines import Line, join
+from pipelines.extract.pdf.lines import Line, join, mid_sentence
 from pipelines.extract.pdf.paragraphs import (
     GAP,
     HANG,
@@ -25,7 +25,6 @@ from pipelines.extract.pdf.paragraphs import (
     Paragraph,
     blocks,
     has_ended,
-    mid_sentence,
 )
 from pipelines.extract.pdf.tables import Table
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NEXT = 1.7  # em: an ideograph further away is not the next
+FAR = 4.0  # em: a figure further from the rest of a vertical line is none of it
 SOLID = 1.25  # em: ideographs of one line stand no further apart, lines do
 RIGHT, UP, LEFT, DOWN = range(4)  # quarter turns counter-clockwise, as `Glyphs.turn`
 
@@ -89,9 +90,10 @@ def _followers(glyphs: Glyphs, order: NDArray[np.intp], furthest: float) -> tupl
 
 
 def _set_across(glyphs: Glyphs) -> NDArray[np.bool_]:
-    """On a vertical page, the glyphs of its horizontal lines (heads, captions): rows of them wider than 3.2 em.
+    """On a vertical page, the glyphs of its horizontal lines (heads, captions, page numbers).
 
-    Two or three figures side by side within a vertical line are narrower. None where the stream does not follow lines.
+    These are rows wider than 3.2 em, and letters and figures that no line goes on to: two or three figures side by side
+    within a vertical line have the rest of it above or below. None where the stream does not follow lines.
     """
     if not _follows_lines(glyphs):
         return np.zeros(len(glyphs), np.bool_)
@@ -99,8 +101,11 @@ def _set_across(glyphs: Glyphs) -> NDArray[np.bool_]:
     dx = glyphs.x0[1:] - glyphs.x0[:-1]
     dy = (glyphs.y0[1:] + glyphs.y1[1:] - glyphs.y0[:-1] - glyphs.y1[:-1]) / 2
     starts = np.flatnonzero(np.r_[True, ~((abs(dy) < 0.4 * em) & (dx > 0.2 * em) & (dx < 6 * em))])
-    width = np.maximum.reduceat(glyphs.x1, starts) - glyphs.x0[starts]
-    return (width > 3.2 * glyphs.size[starts]).repeat(np.diff(np.r_[starts, len(glyphs)]))
+    x0, x1, size = glyphs.x0[starts], np.maximum.reduceat(glyphs.x1, starts), glyphs.size[starts]
+    y0, y1, middle = glyphs.y0[starts], glyphs.y1[starts], (x0 + x1) / 2
+    goes_on = (abs(middle[1:] - middle[:-1]) < 0.7 * size[1:]) & (abs(y0[1:] - y1[:-1]) < FAR * size[1:])
+    alone = ~(np.r_[False, goes_on] | np.r_[goes_on, False]) & (glyphs.code[starts] < 0x80) & (glyphs.turn[starts] == 0)
+    return ((x1 - x0 > 3.2 * size) | alone).repeat(np.diff(np.r_[starts, len(glyphs)]))
 
 
 def _stream(

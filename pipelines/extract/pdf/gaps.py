@@ -12,6 +12,7 @@ from itertools import pairwise, takewhile
 from statistics import median
 from typing import TYPE_CHECKING
 
+from pipelines.extract.pdf.bands import Cell, bands_of, has_gaps
 from pipelines.extract.pdf.lines import Line, Row, joined_text, line_of
 from pipelines.extract.pdf.patterns import pattern
 from pipelines.extract.pdf.tables import Table
@@ -22,11 +23,9 @@ if TYPE_CHECKING:
     from pipelines.extract.pdf.segments import Segment
 
 
-Cell = list[Row]  # the lines of a cell, or of a whole row of a table
-NUMBER, FIGURE, ITEM_MARK = pattern("number"), pattern("figure"), pattern("item_mark")
+NUMBER, FIGURE = pattern("number"), pattern("figure")
 SIGN_EDGE, EQUATION_NUMBER = pattern("sign_edge"), pattern("equation_number")
 APART = 2.2  # times the height of a row: a gap that ends a table
-OVERLAP = 0.15  # of the height of a row: lines that share more stand beside each other
 MOST_LABELS = 6  # lines in a row that stand in the first column only
 TEXT = 24  # characters: a line of text, which ends a table
 CURRENCIES = frozenset("$¥￥€£")
@@ -63,14 +62,14 @@ def _tables_in(rows: list[Row]) -> list[Line | Table]:
 
 def _stretch(rows: list[Row], start: int) -> int:
     """Where the rows end that could be one table: at a wide gap, or at text that runs on under the second column."""
-    if not _has_gaps(rows[start]):
+    if not has_gaps(rows[start]):
         return start
     end, second = start, float("inf")
     for index in range(start, len(rows)):
         row = rows[index]
         if index > start and row[0].y0 - rows[index - 1][0].y1 > APART * row[0].height:
             break
-        if _has_gaps(row):
+        if has_gaps(row):
             second = min(second, row[1].x0)
             end = index + 1
         elif (row[-1].x1 > second and len(row[0].text) >= TEXT) or index - end >= (
@@ -80,20 +79,16 @@ def _stretch(rows: list[Row], start: int) -> int:
     return end
 
 
-def _has_gaps(row: Row) -> bool:
-    return len(row) > 1 and not (len(row) == 2 and ITEM_MARK.fullmatch(row[0].text))
-
-
 def _gap_table(rows: list[Row]) -> Table | None:
     """The table that `rows` make, or None where their gaps are not at the same places or it is plainly no table."""
     rows = [[piece for segment in row for piece in _at_signs(segment)] for row in rows]
-    gapped = [row for row in rows if _has_gaps(row)]
+    gapped = [row for row in rows if has_gaps(row)]
     if len(gapped) < 2 or len(gapped) < 0.5 * len(rows):
         return None
     columns = _columns(gapped)
     if len(columns) < 2:
         return None
-    bands = _bands(rows)
+    bands = bands_of(rows)
     cells = [_in_columns(band, columns) for band in bands]
     head = _head(bands, cells)
     texts = [[_text(cell) for cell in band] for band in cells[head:]]
@@ -155,21 +150,6 @@ def _is_of_signs(column: list[str], after: list[str]) -> bool:
     others = [pair for pair in zip(column, after, strict=True) if pair[0] and pair[0] not in CURRENCIES]
     signs = sum(cell in CURRENCIES for cell in column)
     return len(others) <= signs and not any(map(FIGURE.fullmatch, (cell for pair in others for cell in pair if cell)))
-
-
-def _bands(rows: list[Row]) -> list[Cell]:
-    """The rows of the table: lines that overlap in height are one, such as a figure beside a label of two lines."""
-    bands: list[Cell] = []
-    bottom = 0.0
-    for row in rows:
-        top, height = min(s.y0 for s in row), max(s.height for s in row)
-        if bands and bottom - top > OVERLAP * height:
-            bands[-1].append(row)
-            bottom = max(bottom, *(s.y1 for s in row))
-        else:
-            bands.append([row])
-            bottom = max(s.y1 for s in row)
-    return bands
 
 
 def _head(bands: list[Cell], cells: list[list[Cell]]) -> int:

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING
 
 from pipelines.extract.pdf.characters import CJK, is_cjk_char
 from pipelines.extract.pdf.patterns import pattern
-from pipelines.extract.pdf.segments import Segment, merged
+from pipelines.extract.pdf.segments import DOTS, LEADER, Segment, merged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 Row = list[Segment]  # from left to right
 _SOLID = "".join(f"{chr(first)}-{chr(last)}" for first, last in CJK)
-DOTS = ".．・·…‥"
-LEADER = pattern("leader")
+LEADERS = pattern("leader")
 # What a line may not end with, a word or an ideograph, and what a line may not start with (JIS X 4051).
 FIRST_WORD = re.compile(
     rf"[「『（〔［【〈《“(\[]*(?:[^\s{_SOLID}]+|.)[、。，．・：；！？」』）〕］】〉》ーゝ々ぁ-ぉっゃ-ょァ-ォッャ-ョ]*"
@@ -83,8 +82,8 @@ def line_of(row: Sequence[Segment]) -> Line:
     """A row as one line of text."""
     whole = row[0] if len(row) == 1 else merged(list(row))
     text = whole.text
-    if sum(map(text.count, DOTS)) >= 5:
-        text = LEADER.sub(" … ", text).strip()
+    if sum(map(text.count, DOTS)) >= LEADER:
+        text = LEADERS.sub(" … ", text).strip()
     return Line(whole.x0, whole.y0, whole.x1, whole.y1, whole.size, whole.weight, text)
 
 
@@ -104,3 +103,8 @@ def join(text: str, more: str) -> str:
         return text[:-1] + more
     solid = is_cjk_char(text[-1]) or is_cjk_char(more[0])
     return text + more if solid else f"{text} {more}"
+
+
+def mid_sentence(text: str, more: str) -> bool:
+    """Whether a Latin sentence plainly goes on, however short the line was: small letters on both sides of its end."""
+    return len(text) > 20 and text[-1].isascii() and (text[-1].islower() or text[-1] == ",") and more[0].islower()

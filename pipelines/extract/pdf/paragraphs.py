@@ -16,7 +16,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from pipelines.extract.pdf.characters import is_cjk_char
-from pipelines.extract.pdf.lines import Line, join
+from pipelines.extract.pdf.lines import Line, join, mid_sentence
 from pipelines.extract.pdf.patterns import pattern
 from pipelines.extract.pdf.tables import Table
 
@@ -94,11 +94,6 @@ def _usual_gap(lines: Sequence[Line]) -> float:
     gaps = [b.y0 - a.y1 for a, b in pairwise(lines) if b.y0 - a.y1 < 2 * b.size]
     widest = WIDEST_GAP if len(gaps) > FEW else WIDE_GAP
     return min(median(gaps), widest * lines[0].size) if gaps else 0.0
-
-
-def mid_sentence(text: str, more: str) -> bool:
-    """Whether a Latin sentence plainly goes on, however short the line was: small letters on both sides of its end."""
-    return len(text) > 20 and text[-1].isascii() and (text[-1].islower() or text[-1] == ",") and more[0].islower()
 
 
 def _right_edges(lines: Sequence[Line], column: Column, usual: float) -> list[float]:

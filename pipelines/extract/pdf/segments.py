@@ -19,6 +19,7 @@ import numpy as np
 
 from pipelines.extract.pdf.characters import is_cjk, is_cjk_char, is_kana, is_translated, translation
 from pipelines.extract.pdf.glyphs import NO_SPACE, REAL_SPACE, WIDE_SPACE, Glyphs
+from pipelines.extract.pdf.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 RAISED = 0.8  # ratio of sizes: smaller type beside larger may stand above or below its middle
+DOTS = frozenset(".．・·…‥")
+LEADER = 5  # dots in a row that lead to what follows on their line
+LED = 4.0  # em: the widest gap between such a leader and the page number that it leads to
+PAGE_NUMBER = pattern("page_number")
 REACH = 1.1  # em: the widest gap within a segment, so that a full-width space (1.0) is inside and a gutter outside
 NARROW, WORD, WIDE, MIXED = 0.08, 0.28, 0.8, 0.6  # em: gaps that are a space (see `_leads`)
 COPIED = 0.2  # em: how far the second print of bold type is off the first
@@ -126,7 +131,19 @@ def _segments(
 
 
 def joined(segments: list[Segment]) -> list[Segment]:
-    """Segments with those that touch on one line made one, whatever order the content stream drew them in."""
+    """Segments with those that touch on one line made one, whatever order the content stream drew them in.
+
+    Once more where there are leaders then: an entry of a table of contents is one line, page and all.
+    """
+    whole = _joined(segments)
+    return _joined(whole) if any(_ends_in_leader(s.text) for s in whole) else whole
+
+
+def _ends_in_leader(text: str) -> bool:
+    return text[-1] in DOTS and DOTS.issuperset(end := text.replace(" ", "")[-LEADER:]) and len(end) == LEADER
+
+
+def _joined(segments: list[Segment]) -> list[Segment]:
     after, before, copies = _neighbours(segments)
     return [
         _follow(index, segment, segments, after)
@@ -175,9 +192,12 @@ def _at_one_height(segments: list[Segment]) -> Iterator[tuple[int, int]]:
 
 def _touch(first: Segment, second: Segment) -> bool:
     """Whether `second`, which starts further right, goes on with the line of `first`."""
-    em, reach = max(first.size, second.size), REACH * min(first.size, second.size)
-    near = -0.6 * em < second.x0 - first.x1 < reach and second.x1 > first.x0 + 0.2 * em
-    return near and first.cell == second.cell and _on_one_line(first, second)
+    em, least = max(first.size, second.size), min(first.size, second.size)
+    gap = second.x0 - first.x1
+    near = -0.6 * em < gap < LED * least and second.x1 > first.x0 + 0.2 * em
+    if not near or first.cell != second.cell or not _on_one_line(first, second):
+        return False
+    return gap < REACH * least or (_ends_in_leader(first.text) and bool(PAGE_NUMBER.fullmatch(second.text)))
 
 
 def _on_one_line(a: Segment, b: Segment) -> bool:

@@ -309,3 +309,54 @@ def test_a_short_paragraph_at_the_edge_of_a_page_apart_from_the_rest_is_no_head(
     words = [SENTENCE[n:-1] + SENTENCE[:n] + "、" for n in range(12)]
     page = [text(72, 20, 10, first), *lines(words, y=90), text(72, 812, 10, last)]
     assert extract([page]).text.split("\n\n") == [first, "".join(words), last]
+
+
+def test_a_leader_leads_to_its_page_however_far_and_the_pages_are_no_column(typeset):
+    extract, text, _, _, _ = typeset
+    entries = [("第一部　企業情報", "1"), ("第１　企業の概況", "2"), ("１　主要な経営指標等の推移", "12")]
+    entries += [("２　事業等のリスク", "118"), ("第２　事業の状況", "120"), ("３　沿革", "121"), ("附則", "122")]
+    page = []
+    for n, (entry, number) in enumerate(entries):
+        dots = range(80 + 10 * len(entry), 490, 5)
+        page += [text(72, 100 + 18 * n, 10, entry), *(text(x, 100 + 18 * n, 10, ".") for x in dots)]
+        page.append(text(522 - 5.56 * len(number), 100 + 18 * n, 10, number))
+    assert extract([page]).text.split("\n\n") == [f"{entry} … {number}" for entry, number in entries]
+
+
+def test_the_page_number_of_a_vertical_page_is_in_none_of_its_lines(typeset):
+    extract, text, down, _, _ = typeset
+    words = [SENTENCE[n:20] + SENTENCE[:n] for n in range(12)]
+    page = [down(500 - 17 * n, 60, 10, w) for n, w in enumerate(words)] + [down(296, 60, 10, "終わり。")]
+    found = extract([[*page, text(283, 700, 9, "42")]]).text.split("\n\n")
+    assert found[0] == "".join(words) + "終わり。"
+
+
+@pytest.mark.parametrize("figures", [0, 11])
+def test_the_lines_of_a_label_that_stand_closer_than_rows_are_one_row(typeset, figures):
+    extract, text, _, _, _ = typeset
+    rows = [
+        ("売上高", "1,234", "1,300"),
+        ("持分法による投資", "56", "△78"),
+        ("税引前利益", "9", "10"),
+        ("計", "5", "6"),
+    ]
+    page, y = [], 100
+    for row in rows:
+        wraps = row is rows[1]
+        page += [text(x, y + figures * wraps, 10, word) for x, word in zip((200, 300), row[1:], strict=True)]
+        page.append(text(72, y, 10, row[0]))
+        page += [text(82, y + 11, 10, "損益")] if wraps else []
+        y += 27 if wraps else 16
+    expected = [row if row is not rows[1] else (row[0] + "損益", *row[1:]) for row in rows]
+    lines = [tuple(r[2:-2].split(" | ")) for r in extract([page]).text.splitlines() if "---" not in r]
+    assert lines == expected
+
+
+def test_a_label_that_breaks_off_within_a_sentence_goes_on_in_the_next_line(typeset):
+    extract, text, _, _, _ = typeset
+    labels = ["Streaming revenues", "Average monthly revenue per paying", "membership", "Memberships at the end"]
+    page = [text(72, 100 + 14 * n, 10, label) for n, label in enumerate(labels)]
+    for n in (0, 2, 3):
+        page += [text(x, 100 + 14 * n, 10, f"{n},{x}") for x in (300, 400, 500)]
+    lines = [r[2:-2].split(" | ")[0] for r in extract([page]).text.splitlines() if "---" not in r]
+    assert lines == [labels[0], f"{labels[1]} {labels[2]}", labels[3]]
