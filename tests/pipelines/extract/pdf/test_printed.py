@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
+
+from pipelines.extract.pdf.lines import Line
+from pipelines.extract.pdf.printed import printed_rows
 
 EDGES = (72, 172, 252, 332)
 
@@ -76,3 +81,14 @@ def test_texts_beside_dates_keep_their_lines_together(rows):
         ("1896.7", "製造を開始し名づける", ""),
         ("1910.12", "合資会社設立", ""),
     ]
+
+
+def test_a_cell_of_ten_times_the_lines_takes_no_hundred_times_as_long():
+    def seconds(count: int) -> float:
+        labels = [Line(72, 12 * n, 122, 12 * n + 10, 10, 400, "科目の名称") for n in range(count)]
+        figures = [Line(172, 12 * n, 202, 12 * n + 10, 10, 400, "1,234") for n in range(count)]
+        start = time.process_time()
+        assert len(printed_rows([labels, figures], 170.0)) == count
+        return time.process_time() - start
+
+    assert seconds(3000) < 30 * max(seconds(300), 0.02)
