@@ -153,7 +153,10 @@ def _is_of_signs(column: list[str], after: list[str]) -> bool:
 
 
 def _head(bands: list[Cell], cells: list[list[Cell]]) -> int:
-    """How many bands at the top are the lines of one heading: close to each other, of words, over other columns too."""
+    """How many bands at the top are the lines of one heading: close to each other, of words, over other columns too.
+
+    Rows of words, which may stand as close, have a label each.
+    """
 
     def of_words(index: int) -> bool:
         texts = [s.text for cell in cells[index][1:] for row in cell for s in row]
@@ -162,7 +165,10 @@ def _head(bands: list[Cell], cells: list[list[Cell]]) -> int:
         return close and bool(texts) and not any(FIGURE.fullmatch(text) for text in texts)
 
     lines = sum(1 for _ in takewhile(of_words, range(len(bands))))
-    return lines if 1 < lines < len(bands) else 0
+    labelled = [bool(row[0]) for row in cells[:lines]]
+    if sum(labelled) > 1:  # the last line of the heading has none
+        lines = max((n for n in range(1, lines + 1) if not labelled[n - 1]), default=0)
+    return lines if 1 < lines < len(bands) and 2 * sum(labelled[:lines]) <= lines else 0
 
 
 def _text(cell: Cell) -> str:

@@ -77,8 +77,9 @@ def _running(pages: Sequence[Page]) -> _Running:
 def _without_margins(page: Page) -> Page:
     """A page of a short document, where nothing repeats, less what stands in its outer 8 % apart from the rest.
 
-    Apart is: a line's height and more away from the next line or table inwards that stays (a number: a quarter), and no
-    larger than the text. What reads as text, as wide as the others or ending its sentence, stays.
+    Apart is: a line's height and more away from the next line or table inwards that stays, and no larger than the text.
+    A number, of any size, needs a quarter of its height. What reads as text, as wide as the others or ending its
+    sentence, stays.
     """
     lines = sorted(_lines(page), key=lambda line: line.middle)
     low, high = MARGIN * page.height, (1 - MARGIN) * page.height
@@ -95,7 +96,8 @@ def _without_margins(page: Page) -> Page:
         away = max(top - line.y1, line.y0 - bottom)
         least = (0.25 if _is_number(line) else 1.0) * (line.y1 - line.y0)
         text = line.size > size / 1.05 and (line.x1 - line.x0 > FULL * width or line.text[-1] in "。．")
-        if away > least and line.size <= 1.05 * size and len(line.text) < LONGEST and not text:
+        small = line.size <= 1.05 * size or _is_number(line)
+        if away > least and small and len(line.text) < LONGEST and not text:
             gone.add(id(line))
         else:
             top, bottom = min(top, line.y0), max(bottom, line.y1)

@@ -360,3 +360,17 @@ def test_a_label_that_breaks_off_within_a_sentence_goes_on_in_the_next_line(type
         page += [text(x, 100 + 14 * n, 10, f"{n},{x}") for x in (300, 400, 500)]
     lines = [r[2:-2].split(" | ")[0] for r in extract([page]).text.splitlines() if "---" not in r]
     assert lines == [labels[0], f"{labels[1]} {labels[2]}", labels[3]]
+
+
+def test_rows_of_words_that_stand_close_are_no_heading(typeset):
+    extract, text, _, _, _ = typeset
+    rows = [("", "第161期", "第162期"), ("", "自１月１日", "自１月１日"), ("販売促進費", "1,041百万円", "1,603百万円")]
+    rows += [("広告宣伝費", "2,260百万円", "1,617百万円"), ("減価償却費", "2,271百万円", "5,047百万円")]
+    page = [
+        text(x, 100 + 12 * n, 10, word)
+        for n, row in enumerate(rows)
+        for x, word in zip((72, 200, 320), row, strict=True)
+        if word
+    ]
+    found = [tuple(r[2:-2].split(" | ")) for r in extract([page]).text.splitlines() if "---" not in r]
+    assert found == [("", "第161期自１月１日", "第162期自１月１日"), *rows[2:]]
