@@ -8,6 +8,7 @@ up, each step in its own file:
     flow                which way the text runs; from here on it runs to the right
     segments, ruby      stretches of a line; the small kana over them
     grid, tables        ruled tables
+    rungs, ladders      tables ruled across only
     printed, heights    rows of a ruled table that have no rules between them
     gaps, bands         unruled tables, and what are their rows
     columns, lines      regions in reading order, line by line

@@ -105,7 +105,8 @@ def _set_across(glyphs: Glyphs) -> NDArray[np.bool_]:
     y0, y1, middle = glyphs.y0[starts], glyphs.y1[starts], (x0 + x1) / 2
     goes_on = (abs(middle[1:] - middle[:-1]) < 0.7 * size[1:]) & (abs(y0[1:] - y1[:-1]) < FAR * size[1:])
     alone = ~(np.r_[False, goes_on] | np.r_[goes_on, False]) & (glyphs.code[starts] < 0x80) & (glyphs.turn[starts] == 0)
-    return ((x1 - x0 > 3.2 * size) | alone).repeat(np.diff(np.r_[starts, len(glyphs)]))
+    across: NDArray[np.bool_] = (x1 - x0 > 3.2 * size) | alone
+    return across.repeat(np.diff(np.r_[starts, len(glyphs)]))
 
 
 def _stream(

@@ -9,12 +9,12 @@ nothing tells from a space.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipelines.extract.pdf.grid import MEET, Grid
+from pipelines.extract.pdf.grid import Grid
+from pipelines.extract.pdf.rungs import RULES, rungs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from pipelines.extract.pdf.glyphs import Glyphs
     from pipelines.extract.pdf.rulings import Lines, Rulings
 
-RULES = 3  # at least, from the top of a table to its foot
-ENDS = 3.0  # points by which the ends of a table's rules may differ
-SHORTEST = 10.0  # em: of a rule of a table
-HIGHEST = 0.4  # of the page: between two rules of a table
 LEVEL = 0.3  # em: by which the middles of one line's glyphs may differ
 APART = 3.0  # em: lines of a table without a rule between them are no further apart
 CLOSE = 1.5  # em: from the first and the last rule to the middle of a row outside
@@ -53,11 +49,8 @@ class _Runs:
 
 def ladders(glyphs: Glyphs, rulings: Rulings, height: float) -> list[tuple[Grid, NDArray[np.int32]]]:
     """The tables in `glyphs` that are ruled across only, with each glyph's cell; `height` of the page in points."""
-    across = _alone(rulings)
-    if len(across) < RULES or not len(glyphs):
-        return []
-    em = float(np.median(glyphs.size))
-    groups = list(_rules(across, em, height))
+    em = float(np.median(glyphs.size)) if len(glyphs) else 0.0
+    groups = list(rungs(rulings, em, height)) if em else []
     if not groups:
         return []
     starts = _starts(glyphs)
@@ -66,50 +59,6 @@ def ladders(glyphs: Glyphs, rulings: Rulings, height: float) -> list[tuple[Grid,
     parts = (part for rules in groups for part in _without_text(runs, rules, em))
     found = [grid for rules in parts if (grid := _grid(runs, rules, em)) is not None]
     return [(grid, grid.at(runs.x0 + NEAR * em, runs.y).repeat(lengths)) for grid in found]
-
-
-def _alone(rulings: Rulings) -> Lines:
-    """The rules across that no rule down meets."""
-    across, down = rulings.across, rulings.down
-    meets = (
-        (down[None, :, 0] >= across[:, None, 1] - MEET)
-        & (down[None, :, 0] <= across[:, None, 2] + MEET)
-        & (across[:, None, 0] >= down[None, :, 1] - MEET)
-        & (across[:, None, 0] <= down[None, :, 2] + MEET)
-    )
-    return across[~meets.any(axis=1)]
-
-
-def _rules(across: Lines, em: float, height: float) -> Iterator[Lines]:
-    """Groups of rules that start and end at the same places, from top to bottom, no two far apart."""
-    wide = _whole(across, em)
-    wide = wide[wide[:, 2] - wide[:, 1] > SHORTEST * em]
-    ends = np.column_stack([_bundles(wide[:, 1]), _bundles(wide[:, 2])])
-    order = np.lexsort((wide[:, 0], ends[:, 1], ends[:, 0]))
-    for _, group in groupby(order.tolist(), key=lambda i: tuple(ends[i].tolist())):
-        rules = wide[list(group)]
-        rules = rules[np.append(True, np.diff(rules[:, 0]) > 0.5 * em)]
-        cuts = np.flatnonzero(np.diff(rules[:, 0]) > HIGHEST * height) + 1
-        yield from (part for part in np.split(rules, cuts) if len(part) >= RULES)
-
-
-def _bundles(ends: NDArray[np.floating]) -> NDArray[np.intp]:
-    """A number for each value, the same for those that differ by no more than `ENDS` from a neighbour."""
-    order = np.argsort(ends, kind="stable")
-    bundles = np.zeros(len(ends), np.intp)
-    bundles[order[1:]] = np.cumsum(np.diff(ends[order]) > ENDS)
-    return bundles
-
-
-def _whole(across: Lines, em: float) -> Lines:
-    """Rules at one height whose ends are no more than two em apart, as one: a table may have a rule for each column."""
-    rules: list[list[float]] = []
-    for y, start, end in across[np.lexsort((across[:, 1], np.round(across[:, 0])))].tolist():
-        if rules and abs(rules[-1][0] - y) < 1 and start - rules[-1][2] < 2 * em:
-            rules[-1][2] = max(rules[-1][2], end)
-        else:
-            rules.append([y, start, end])
-    return np.array(rules, np.float32)
 
 
 def _without_text(runs: _Runs, rules: Lines, em: float) -> Iterator[Lines]:
