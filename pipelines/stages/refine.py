@@ -9,6 +9,7 @@ that they hold, and nothing is read, cleaned or measured.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from pipelines.quality.profiles import decided_by_profile
 from pipelines.stages import Progress, Run, batches, groups_on_record, slice_spec, sweep, weight
 from registry.document import Metadata, make_document
 from registry.errors import InputError
-from registry.ledger import cuts_type
+from registry.ledger import Verdict, cuts_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from pipelines.preflight import Plan
     from pipelines.refine import Refined, Refiner
-    from registry.ledger import Verdict
+    from registry.document import Document
 
 CODE = (
     "pipelines.normalize", "pipelines.survey", "pipelines.privacy", "pipelines.suspects", "pipelines.words",
@@ -163,17 +164,20 @@ def unit_spec(unit: Unit, measured: Mapping[str, list[Slice]]) -> Json:
 
 def task(spec: Json, target: Path, progress: Progress) -> Json:
     """Refine the units of one task, or judge them again, into one pack."""
+    from pipelines.refine import together
+
     plan = plan_once(spec["recipe"], tuple(spec["changes"]))
     output = target.with_suffix(".arrow")
-    places: list[list[list[int]]] = []
+    counts = [0] * len(spec["units"])
     with write_pack(output, schema()) as pack:
-        for unit in spec["units"]:
-            first, judge_only = pack.count, unit["judge_only"]
-            for batch in read_slices([Slice(**unit["slice"])]):
-                for row in batch.to_pylist():
-                    pack.add(_judged(plan, row) if judge_only else _refine_row(plan, _refiner(plan), unit, row))
-                    progress((3 * len(row["text"]) + 64) // (_JUDGED if judge_only else 1))
-            places.append([[first, pack.count - first, unit["slice"]["size"]]])
+        for some in together(_given(plan, spec["units"]), lambda one: len(one.row["text"])):
+            for one, row in zip(some, _answers(plan, some), strict=True):
+                pack.add(row)
+                counts[one.unit] += 1
+                progress((3 * len(one.row["text"]) + 64) // (1 if one.document else _JUDGED))
+    sizes = [unit["slice"]["size"] for unit in spec["units"]]
+    firsts = [0, *accumulate(counts)]
+    places = [[list(place)] for place in zip(firsts, counts, sizes, strict=False)]
     keys: dict[str, list[Any]] = {
         entry: [[unit[name], place] for unit, place in zip(spec["units"], places, strict=True)]
         for entry, name in (("groups", "key"), ("measured", "measured"))
@@ -198,7 +202,23 @@ def _judged(plan: Plan, row: Json) -> Json:
     return {**row, **_fate(plan.profiles[row["kind"]].judge(dict(row["measurements"])))}
 
 
-def _refine_row(plan: Plan, refiner: Refiner, unit: Json, row: Json) -> Json:
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A row of the stage before, or one on record that is only to be judged again: that has no document here."""
+
+    unit: int  # the place of its unit in the task
+    row: Json
+    document: Document | None
+
+
+def _given(plan: Plan, units: list[Json]) -> Iterator[_Given]:
+    for place, unit in enumerate(units):
+        for batch in read_slices([Slice(**unit["slice"])]):
+            for row in batch.to_pylist():
+                yield _Given(place, row, None if unit["judge_only"] else _document(plan, unit, row))
+
+
+def _document(plan: Plan, unit: Json, row: Json) -> Document:
     source = next(s for s in plan.recipe.sources if s.name == unit["source"])
     metadata = Metadata(
         source=source.name,
@@ -211,19 +231,31 @@ def _refine_row(plan: Plan, refiner: Refiner, unit: Json, row: Json) -> Json:
         date=row["date"],
         licence=source.licence,
     )
-    document = make_document(row["text"], metadata)
-    told = {"id": document.id, **metadata, "metadata": row["metadata"]}
+    return make_document(row["text"], metadata)
+
+
+def _answers(plan: Plan, given: list[_Given]) -> Iterator[Json]:
+    """What becomes of each row."""
+    documents = [one.document for one in given if one.document and not one.row["reason"]]
+    refined = iter(_refiner(plan).refine_all(documents) if documents else ())
+    for one in given:
+        if one.document is None:
+            yield _judged(plan, one.row)
+            continue
+        result = _unread(one.row) if one.row["reason"] else _result(next(refined), dict(one.row["measurements"]))
+        yield {"id": one.document.id, **one.document.metadata, "metadata": one.row["metadata"], **result}
+
+
+def _unread(row: Json) -> Json:
+    """What became of what has no text: a policy refused it, or no extractor could read it."""
     if row["reason"] == REFUSED:
-        return {**_nothing(), **told, "fate": "rejected", "stage": "policy", "rule": row["detail"], "error": "",
-                "value": 0.0, "threshold": 1.0}  # fmt: skip
-    if row["reason"]:
-        error = f"{row['reason']}: {row['detail']}" if row["detail"] else row["reason"]
-        return {**_nothing(), **told, "fate": "failed", "stage": "extract", "error": error}
-    try:
-        refined = refiner.refine(document)
-    except InputError as error:
-        return {**_nothing(), **told, "fate": "failed", "stage": "refine", "error": str(error)}
-    return {**told, **_result(refined, dict(row["measurements"]))}
+        verdict = Verdict("policy", row["detail"], 0.0, 1.0)
+        return {**_nothing(), "error": "", **_fate(verdict)}
+    return _failed("extract", f"{row['reason']}: {row['detail']}" if row["detail"] else row["reason"])
+
+
+def _failed(stage: str, error: str) -> Json:
+    return {**_nothing(), "fate": "failed", "stage": stage, "error": error}
 
 
 def _fate(verdict: Verdict | None) -> Json:
@@ -232,7 +264,9 @@ def _fate(verdict: Verdict | None) -> Json:
     return {"fate": "rejected", **asdict(verdict)}
 
 
-def _result(refined: Refined, extracted: dict[str, float]) -> Json:
+def _result(refined: Refined | InputError, extracted: dict[str, float]) -> Json:
+    if isinstance(refined, InputError):
+        return _failed("refine", str(refined))
     return {
         **_fate(refined.verdict),
         "error": "",

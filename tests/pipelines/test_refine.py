@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipelines.dedup.minhash import Signer
 from pipelines.quality import load_profile
-from pipelines.refine import Refiner
+from pipelines.refine import AT_ONCE, Refiner, together
 from registry.document import Metadata, make_document
 from registry.errors import InputError, UnknownNameError, UsageError
 from registry.ledger import Cut, Verdict
@@ -59,8 +61,8 @@ class Refuse:
 
 
 def test_a_document_is_cleaned_masked_measured_and_kept(plain: Refiner):
-    given = document("⾦融庁は、電話03-1234-5678で受け付けている。")
-    refined = plain.refine(given)
+    extracted = document("⾦融庁は、電話03-1234-5678で受け付けている。")
+    refined = plain.refine(extracted)
     assert refined.text == "金融庁は、電話〈電話番号〉で受け付けている。"
     assert refined.verdict is None
     assert refined.cuts == [Cut("privacy", "phone", 7, 19)]
@@ -70,8 +72,8 @@ def test_a_document_is_cleaned_masked_measured_and_kept(plain: Refiner):
     assert refined.measurements["privacy_phone"] == 1.0
     assert refined.measurements["quality"] == 1.0
     assert (len(refined.content), refined.sketch.signature.shape) == (16, (120,))
-    assert given.text.startswith("⾦融庁")
-    assert given.metadata["title"] == "題 名"
+    assert extracted.text.startswith("⾦融庁")
+    assert extracted.metadata["title"] == "題 名"
 
 
 def test_a_rejected_document_keeps_all_its_measurements(plain: Refiner):
@@ -102,6 +104,36 @@ def test_the_same_document_gives_the_same_bytes_in_any_order():
     for one, other in zip(forward, backward, strict=True):
         assert (one.text, one.measurements, one.content) == (other.text, other.measurements, other.content)
         assert np.array_equal(one.sketch.shingles, other.sketch.shingles)
+
+
+def test_documents_refined_together_come_out_as_they_do_alone(plain: Refiner):
+    texts = [
+        SENTENCE * 3,
+        "",
+        "長い行を折り返した文章はMeCabが二度読むこと\nになる。" * 4,
+        "電話は03-1234-5678です。",
+        "| 1 |\n" * 9,
+    ]
+    some = [document(text) for text in texts]
+    for one, other in zip(plain.refine_all(some), [refiner().refine(one) for one in some], strict=True):
+        assert not isinstance(one, InputError)
+        assert (one.text, one.measurements, one.verdict) == (other.text, other.measurements, other.verdict)
+        assert (one.cuts, one.content, one.paragraphs) == (other.cuts, other.content, other.paragraphs)
+        assert np.array_equal(one.sketch.shingles, other.sketch.shingles)
+
+
+def test_a_document_that_no_rule_can_measure_leaves_the_others(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(rule._functions, "of_a_domain", lambda doc: 1 / len(doc.text))
+    found = refiner().refine_all([document(text) for text in (SENTENCE, "", SENTENCE)])
+    assert [isinstance(one, InputError) for one in found] == [False, True, False]
+
+
+@given(st.lists(st.integers(0, AT_ONCE + 1), max_size=30))
+def test_together_keeps_all_in_order_and_cuts_as_soon_as_there_is_enough(sizes: list[int]):
+    lists = list(together(sizes, lambda size: size))
+    assert [size for some in lists for size in some] == sizes
+    assert all(sum(some) >= AT_ONCE for some in lists[:-1])
+    assert all(some and sum(some[:-1]) < AT_ONCE for some in lists)
 
 
 def test_blocks_see_masked_text_and_words_see_what_blocks_made():
