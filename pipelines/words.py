@@ -85,6 +85,7 @@ class Words:
     """The n words of `text`, in order: word i is ``text[start[i]:end[i]]``. White space belongs to none."""
 
     text: str
+    codes: NDArray[np.uint32]  # (characters,) its code points
     start: NDArray[np.int32]  # (n,) first character
     end: NDArray[np.int32]  # (n,) one past the last
     pos: NDArray[np.uint8]  # (n,) a `Pos`
@@ -130,15 +131,15 @@ class Analyzer:
     def analyze(self, text: str) -> Words:
         """The words of `text`; offsets count characters of `text` itself. No text makes it raise."""
         codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-        codes, firsts, longest, blanked = self._see(codes, _blind())
-        seen_text = codes.tobytes().decode("utf-32-le") if blanked else text
+        visible, firsts, longest, blanked = self._see(codes, _blind())
+        seen_text = visible.tobytes().decode("utf-32-le") if blanked else text
         pieces = seen_text.split("\n")
         if longest > LONGEST_PIECE:
             pieces, firsts = _cut(pieces)
         seen = self._seen
         found = [known if (known := seen.get(piece)) is not None else self._parse(piece) for piece in pieces]
         digits = np.frombuffer("\n".join(found).encode("ascii") + b"\n", np.uint8)
-        return Words(text, *self._read(digits, codes, firsts, self._classes))
+        return Words(text, codes, *self._read(digits, visible, firsts, self._classes))
 
     def _parse(self, piece: str) -> str:
         """What MeCab writes of each word of `piece` (see `read_offsets`); remembered if the piece is short."""

@@ -34,18 +34,24 @@ class Script(IntEnum):
 
 
 class Trait(IntFlag):
-    """What else a character may be; the keys of `traits` in scripts.yaml, and two that follow from the code point."""
+    """What else a character may be; the keys of `traits` in scripts.yaml, and three that follow from the code point.
 
-    DASH = 1
-    SEPARATOR = 2
-    STOP = 4
-    CLOSER = 8
-    ENDER = 16
-    AFTER = 32
-    TRACE = 64
-    POINT = 128
-    RARE = 256
-    UNREADABLE = 512
+    Scripts take the three bits below, so that one number tells both.
+    """
+
+    DASH = 1 << 3
+    SEPARATOR = 1 << 4
+    STOP = 1 << 5
+    CLOSER = 1 << 6
+    ENDER = 1 << 7
+    AFTER = 1 << 8
+    TRACE = 1 << 9
+    POINT = 1 << 10
+    BULLET = 1 << 11
+    ORDINAL = 1 << 12
+    DECIMAL = 1 << 13
+    RARE = 1 << 14
+    UNREADABLE = 1 << 15
 
 
 @cache
@@ -61,12 +67,13 @@ def scripts() -> NDArray[np.uint8]:
 
 
 @cache
-def traits() -> NDArray[np.uint16]:
-    """The `Trait`s of every character."""
-    table = np.zeros(SIZE, np.uint16)
+def kinds() -> NDArray[np.uint16]:
+    """The `Script` and the `Trait`s of every character."""
+    table = scripts().astype(np.uint16)
     given: dict[str, str] = _data()["traits"]
     for name, characters in given.items():
         table[[ord(character) for character in characters if character != " "]] |= np.uint16(Trait[name.upper()])
+    table[[code for code in range(SIZE - 1) if chr(code).isdecimal()]] |= np.uint16(Trait.DECIMAL)
     table[_rare()] |= np.uint16(Trait.RARE)
     table[[0xFFFD, *range(0xE000, 0xF900)]] |= np.uint16(Trait.UNREADABLE)
     return table

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
-import numpy as np
-
 from pipelines.quality.text import Text
 from pipelines.words import Pos
 from registry.names import rule
 
-_BULLET = re.compile(r"(?:[-*+・●○■□◆◇▶►※]|\d{1,3}[.)．）])\s*")
 _TITLE = 20  # characters; a title or heading of fewer may well end in a particle
-_ELLIPSIS = ("…", "...", "・・・", "。。。", "続きを読む", "もっと見る")
 
 
 @rule
@@ -24,7 +18,7 @@ def sentence_count(doc: Text) -> float:
 @rule
 def sentence_share(doc: Text) -> float:
     """Share of the characters of prose that stand in sentences which end. 0 in menus and lists of keywords."""
-    return min(doc.sentence_counts.ended_characters / max(doc.prose_size, 1), 1.0)
+    return min(doc.sentence_counts.ended_characters / max(doc.line_counts.characters, 1), 1.0)
 
 
 @rule
@@ -42,32 +36,27 @@ def longest_sentence(doc: Text) -> float:
 @rule
 def mean_line(doc: Text) -> float:
     """Mean length of a line of prose in characters."""
-    return doc.prose_size / max(len(doc.prose_table), 1)
+    return doc.line_counts.characters / max(len(doc.prose_table), 1)
 
 
 @rule
 def short_lines(doc: Text, *, shorter_than: int = 10) -> float:
     """Share of the lines of prose that have fewer characters than `shorter_than`."""
-    start, end, _ = doc.prose_table.T
-    return int(np.count_nonzero(end - start < shorter_than)) / max(len(start), 1)
+    from pipelines.quality.scan import count_shorter
+
+    return int(count_shorter(doc.prose_table, shorter_than)) / max(len(doc.prose_table), 1)
 
 
 @rule
 def list_lines(doc: Text) -> float:
     """Share of the lines of prose that begin with a bullet or a number."""
-    text = doc.text
-    found = sum(1 for start in doc.prose_table[:, 0].tolist() if _BULLET.match(text, start))
-    return found / max(len(doc.prose_table), 1)
+    return doc.line_counts.listed / max(len(doc.prose_table), 1)
 
 
 @rule
 def ellipsis_lines(doc: Text) -> float:
     """Share of the lines of prose that break off with an ellipsis or an invitation to read on."""
-    text = doc.text
-    if not any(sign in text for sign in _ELLIPSIS):
-        return 0.0
-    found = sum(1 for start, end in doc.prose_table[:, :2].tolist() if text.endswith(_ELLIPSIS, start, end))
-    return found / max(len(doc.prose_table), 1)
+    return doc.line_counts.trailing_off / max(len(doc.prose_table), 1)
 
 
 @rule
@@ -76,10 +65,8 @@ def broken_off(doc: Text) -> float:
     if not len(doc.prose_table):
         return 0.0
     first, end, _ = doc.prose_table[-1].tolist()
-    start, last = doc.tokens.start, len(doc.tokens) - 1
-    if last >= 0 and start[last] >= end:  # the last word that begins before the line ends
-        last = int(np.searchsorted(start, end)) - 1
-    if last < 0 or start[last] < first:
+    tokens, last = doc.tokens, doc.counted.before_end - 1
+    if last < 0 or tokens.start[last] < first:
         return 0.0
-    word = doc.text[doc.tokens.start[last] : doc.tokens.end[last]]
-    return float(word in "、，," or (doc.tokens.pos[last] == Pos.PARTICLE and end - first > _TITLE))
+    word = doc.text[tokens.start[last] : tokens.end[last]]
+    return float(word in "、，," or (tokens.pos[last] == Pos.PARTICLE and end - first > _TITLE))

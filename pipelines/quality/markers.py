@@ -6,8 +6,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from pipelines.quality import alphabet
-from pipelines.quality.phrases import listed, opening_table
+from pipelines.quality.phrases import listed
 from pipelines.quality.text import Text
 from registry.names import rule
 
@@ -16,15 +15,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _ITEMS = re.compile(r"[|｜/／>＞»›・･\s\[\]【】()（）*#●■▶-]+")
-_LONGEST_MENU = 200  # characters
+_LONGEST_MENU = 200  # characters; a longer line is none
 
 
 @rule
 def navigation(doc: Text) -> float:
     """Share of the lines that consist of menu items: ホーム, サイトマップ, 前のページへ | 次のページへ."""
-    from pipelines.quality.scan import find_menus
+    from pipelines.quality.openings import find_menus
 
-    could = find_menus(doc.codes, doc.script, alphabet.traits(), doc.line_table, _openings())
+    could = find_menus(doc.codes, doc.kinds, doc.line_table, _openings(), _LONGEST_MENU)
     return sum(map(_is_menu, doc.strings(could))) / len(doc.line_table) if len(could) else 0.0
 
 
@@ -41,8 +40,6 @@ def unwanted(doc: Text) -> float:
 
 
 def _is_menu(line: str) -> bool:
-    if len(line) >= _LONGEST_MENU:
-        return False
     menu = listed("navigation")
     items = [item for item in _ITEMS.split(line) if item]
     return 2 * sum(1 for item in items if item in menu) > len(items)
@@ -50,4 +47,6 @@ def _is_menu(line: str) -> bool:
 
 @cache
 def _openings() -> NDArray[np.bool_]:
+    from pipelines.quality.openings import opening_table
+
     return opening_table(listed("navigation"))

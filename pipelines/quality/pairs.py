@@ -17,7 +17,9 @@ import numpy as np
 from numba import types
 
 from pipelines.dedup.kernel import kernel, vector
+from pipelines.quality import alphabet
 from pipelines.quality.alphabet import Script
+from pipelines.quality.scan import LAST, SCRIPT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,17 +29,12 @@ KANA = 182  # hiragana, katakana, 、, 。, any kanji, 「 or 」
 _BLANK, _HIRAGANA, _KANJI, _LATIN, _NUMBER = map(
     int, (Script.BLANK, Script.HIRAGANA, Script.KANJI, Script.LATIN, Script.NUMBER)
 )
+_ANY_KANJI, _JAPANESE, _OTHER, _APART = 180, KANA, KANA + 1, KANA + 2  # roles; nothing stands beside what is apart
+_COUNTS, _KANA, _STRANGE = 1, 2, 4  # what a pair is
 _DIGIT, _LETTER = np.uint32(48), np.uint32(65)
 _ANYWHERE = (124, 0xA9, 0xAE, 0x2122)  # bars of tables; © ® ™ stand beside any name
 
-_u8, _u32, _i32 = vector(types.uint8), vector(types.uint32), vector(types.int32)
-
-
-@cache
-def tables() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The bitmaps of usual pairs: (2**18,) and (KANA**2 bits,), eight pairs a byte."""
-    here = Path(__file__)
-    return np.fromfile(here.with_name("pairs.bin"), np.uint8), np.fromfile(here.with_name("kana.bin"), np.uint8)
+_u8, _u16, _u32, _i32 = map(vector, (types.uint8, types.uint16, types.uint32, types.int32))
 
 
 @kernel(types.int64, types.uint32, types.uint8)
@@ -67,31 +64,63 @@ def pair_place(first: Any, second: Any) -> Any:
     return np.int64(mixed >> np.uint64(64 - PAIR_BITS))
 
 
-@kernel(vector(types.int64, writable=True), _u32, _u8, _u8, _u8, _i32, _i32, vector(types.boolean))
-def count_pairs(codes: Any, script: Any, pairs: Any, kana: Any, start: Any, end: Any, unknown: Any) -> Any:
+@cache
+def tables() -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+    """The bitmap of usual pairs, (2**18,), eight a byte; the role of each character; what two roles are together.
+
+    A role is the place in the table of kana, or one of the three named here: so one look tells all of a pair.
+    """
+    here = Path(__file__)
+    scripts = alphabet.scripts()
+    roles: NDArray[np.uint8] = _roles(scripts)
+    roles[list(_ANYWHERE)] = _APART
+    japanese = np.zeros(256, bool)
+    japanese[roles] = (scripts >= _HIRAGANA) & (scripts <= _KANJI)
+    apart = np.arange(256) == _APART
+    counts = (japanese[:, None] | japanese) & ~(apart[:, None] | apart)
+    kana = counts.copy()
+    kana[KANA:], kana[:, KANA:], kana[_ANY_KANJI, _ANY_KANJI] = False, False, False
+    usual = np.zeros_like(kana)
+    bits = np.unpackbits(np.fromfile(here.with_name("kana.bin"), np.uint8), count=KANA * KANA, bitorder="little")
+    usual[:KANA, :KANA] = bits.reshape(KANA, KANA)
+    told = (counts * _COUNTS + kana * _KANA + (kana & ~usual) * _STRANGE).astype(np.uint8)
+    return np.fromfile(here.with_name("pairs.bin"), np.uint8), roles, told.ravel()
+
+
+@kernel(vector(types.uint8, writable=True), _u8)
+def _roles(scripts: Any) -> Any:
+    roles = np.empty(scripts.size, np.uint8)
+    for code in range(scripts.size):
+        role = kana_class(np.uint32(code), scripts[code])
+        japanese = _HIRAGANA <= scripts[code] <= _KANJI
+        plain = _APART if scripts[code] == _BLANK else _JAPANESE if japanese else _OTHER
+        roles[code] = role if role >= 0 else plain
+    return roles
+
+
+@kernel(vector(types.int64, writable=True), _u32, _u16, _u8, _u8, _u8, _i32, _i32, vector(types.boolean))
+def count_pairs(codes: Any, kinds: Any, pairs: Any, roles: Any, told: Any, start: Any, end: Any, unknown: Any) -> Any:
     """How many pairs there are, how many are strange and within no word that is known; and both of pairs of kana.
 
-    `start`, `end` and `unknown` are those of the words.
+    `pairs`, `roles` and `told` are those of `tables`; `start`, `end` and `unknown` those of the words.
     """
-    total = strange = kana_total = kana_strange = word = 0
-    within = np.int64(0)  # one past the last character of a known word
-    column = np.int64(-1)
-    for i in range(codes.size - 1):
-        first, second, left, right = codes[i], codes[i + 1], script[i], script[i + 1]
-        row = column if i else kana_class(first, left)
-        column = kana_class(second, right)
-        japanese = _HIRAGANA <= left <= _KANJI or _HIRAGANA <= right <= _KANJI
-        if not japanese or _BLANK in (left, right) or first in _ANYWHERE or second in _ANYWHERE:
-            continue
-        total += 1
-        while word < start.size and start[word] <= i:
-            within = np.int64(0) if unknown[word] else np.int64(end[word])
-            word += 1
-        if i + 1 >= within:
-            place = pair_place(folded(first, left), folded(second, right))
-            strange += (pairs[place >> 3] >> (place & 7)) & 1 == 0
-        if row >= 0 and column >= 0 and not row == column == 180:
-            place = row * KANA + column
-            kana_total += 1
-            kana_strange += (kana[place >> 3] >> (place & 7)) & 1 == 0
-    return np.array([total, strange, kana_total, kana_strange])
+    counts, near = np.zeros(4, np.int64), np.empty(codes.size, np.uint8)
+    before = np.uint8(_APART)
+    for i in range(codes.size):
+        near[i] = roles[min(codes[i], LAST)]
+        pair = told[np.int64(before) << 8 | near[i]]
+        counts[0] += pair & _COUNTS
+        counts[2] += (pair & _KANA) >> 1
+        counts[3] += (pair & _STRANGE) >> 2
+        before = near[i]
+    at = 0  # the first character that is not looked at
+    for word in range(start.size + 1):
+        known = word < start.size and not unknown[word]
+        stop = codes.size - 1 if word == start.size else start[word] if known else min(end[word], codes.size - 1)
+        for i in range(at, stop):
+            if told[np.int64(near[i]) << 8 | near[i + 1]] & _COUNTS:
+                first, second = folded(codes[i], kinds[i] & SCRIPT), folded(codes[i + 1], kinds[i + 1] & SCRIPT)
+                place = pair_place(first, second)
+                counts[1] += (pairs[place >> 3] >> (place & 7)) & 1 == 0
+        at = max(start[word], end[word] - 1) if known else stop
+    return counts

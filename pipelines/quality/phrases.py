@@ -23,19 +23,20 @@ COUNTED = ("advertising", "unwanted")
 _NOTHING: dict[str, Counter[str]] = {name: Counter() for name in COUNTED}
 
 
-def found(doc: Text) -> dict[str, Counter[str]]:
-    """By list, how often each of its phrases stands in `doc`; of phrases that begin alike, the longest counts."""
-    from pipelines.quality.scan import find_openings
+def found(doc: Text, places: list[int]) -> dict[str, Counter[str]]:
+    """By list, how often each of its phrases stands in `doc`; of phrases that begin alike, the longest counts.
 
-    phrases, openings = _phrases()
-    places = find_openings(doc.codes, doc.tokens.start, openings)
-    if not len(places):
+    Args:
+        doc: the document.
+        places: characters at which a phrase could begin, by `openings`.
+    """
+    if not places:
         return _NOTHING
     counts: dict[str, Counter[str]] = {name: Counter() for name in COUNTED}
-    text, end = doc.text, doc.tokens.end
-    for place in places.tolist():
+    text, end, phrases = doc.text, doc.tokens.end, _phrases()
+    for place in places:
         for name, phrase in phrases.get(text[place : place + 2], ()):
-            stop = place + len(phrase)
+            stop = np.int32(place + len(phrase))  # of another type, all of `end` would be made of it first
             if text.startswith(phrase, place) and end[min(np.searchsorted(end, stop), len(end) - 1)] == stop:
                 counts[name][phrase] += 1
                 break
@@ -49,18 +50,19 @@ def listed(name: str) -> frozenset[str]:
     return frozenset(line.strip() for line in lines if line.strip() and not line.startswith("#"))
 
 
-def opening_table(phrases: frozenset[str]) -> NDArray[np.bool_]:
-    """(2**16,) whether a phrase begins with two characters of this hash, as the kernels of quality/scan.py make it."""
-    known = np.zeros(1 << 16, bool)
-    known[[(ord(phrase[0]) * 31 + ord((phrase + "\0")[1])) & 0xFFFF for phrase in phrases]] = True
-    return known
+@cache
+def openings() -> NDArray[np.bool_]:
+    """Where a phrase could begin: see `opening_table`."""
+    from pipelines.quality.openings import opening_table
+
+    return opening_table(frozenset(phrase for name in COUNTED for phrase in listed(name)))
 
 
 @cache
-def _phrases() -> tuple[dict[str, list[tuple[str, str]]], NDArray[np.bool_]]:
-    """(list, phrase) by the first two characters, the longest first; and the table of these."""
+def _phrases() -> dict[str, list[tuple[str, str]]]:
+    """(list, phrase) by the first two characters, the longest first."""
     by_opening: dict[str, list[tuple[str, str]]] = {}
     pairs = [(name, phrase) for name in COUNTED for phrase in listed(name)]
     for name, phrase in sorted(pairs, key=lambda pair: (-len(pair[1]), pair)):
         by_opening.setdefault(phrase[:2], []).append((name, phrase))
-    return by_opening, opening_table(frozenset(phrase for _, phrase in pairs))
+    return by_opening

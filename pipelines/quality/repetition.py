@@ -36,7 +36,7 @@ def repeated_characters(doc: Text, *, n: int = 10) -> float:
     """Share of the character n-grams within the lines of prose that occurred before."""
     from pipelines.quality.grams import repeated_strings
 
-    return 0.0 if doc.prose_size < _FEW + n else float(repeated_strings(doc.codes, doc.prose_table, n))
+    return 0.0 if doc.line_counts.characters < _FEW + n else float(repeated_strings(doc.codes, doc.prose_table, n))
 
 
 def _repeated(n: int) -> Callable[[Text], float]:
@@ -67,8 +67,10 @@ def distinct_words(doc: Text, *, within: int = 1000) -> float:
     """Share of distinct ones among the first `within` Japanese words of prose; it falls with length, so a window."""
     from pipelines.quality.grams import distinct
 
+    if min(within, doc.counted.japanese_prose) < _FEW:
+        return 1.0
     different, words = distinct(doc.codes, doc.tokens.start, doc.tokens.end, doc.marks, within)
-    return different / words if words >= _FEW else 1.0
+    return different / words
 
 
 @rule

@@ -1,7 +1,7 @@
 """A text's characters, lines, sentences and words, each counted in one pass of machine code for all rules together.
 
 Arrays of numpy would need a pass and an array per question: 37 rules cost more than MeCab that way, and a seventh of it
-this way. What a character is comes as tables, from quality/alphabet.py.
+this way. What a character is comes as a table, from quality/alphabet.py, and is looked up once.
 """
 
 from __future__ import annotations
@@ -18,113 +18,164 @@ from pipelines.quality.alphabet import Script, Trait
 _u8, _u16, _u32, _i32, _bool = (
     vector(kind) for kind in (types.uint8, types.uint16, types.uint32, types.int32, types.boolean)
 )
-_out = {kind: vector(kind, writable=True) for kind in (types.uint8, types.int32, types.int64, types.uint64)}
+_scalars = (types.uint8, types.uint16, types.int32, types.int64, types.uint64)
+_out = {kind: vector(kind, writable=True) for kind in _scalars}
+_rows = vector(types.int32, dimensions=2)
 _table = vector(types.int32, dimensions=2, writable=True)
 
 LAST = np.uint32(alphabet.SIZE - 1)  # all characters from here on are kanji
 # numba reads plain numbers, no enumerations
+SCRIPT = 7  # the bits that tell it
 _SYMBOL, BLANK, HIRAGANA, KATAKANA, KANJI, LATIN, _NUMBER, _FOREIGN = map(int, Script)
-DASH, SEPARATOR, STOP, CLOSER, ENDER, AFTER, TRACE, POINT, RARE, BAD = map(int, Trait)
+DASH, SEPARATOR, STOP, CLOSER, ENDER, AFTER, TRACE, POINT, BULLET, ORDINAL, DECIMAL, RARE, BAD = map(int, Trait)
 PROSE, TABLE, CODE, RULED = range(4)  # the form of a line
+_BYTE = 255  # what a byte counts to
+_ONE, _EIGHT = np.uint64(1), np.uint64(8)
+_ELLIPSIS, _DOTS = 0x2026, (46, 0x30FB, 0x3002)  # …, and what is one where it stands three times: . ・ 。
+_READ_ON = np.array([[ord(sign) for sign in phrase] for phrase in ("続きを読む", "もっと見る")], np.uint32)
 
 
-@kernel(types.Tuple([_out[types.uint8], _out[types.int64]]), _u32, _u8, _u16)  # type: ignore[no-untyped-call]
-def count_characters(codes: Any, scripts: Any, traits: Any) -> Any:
-    """The script of each character, and counts: of the 8 scripts, then the four named below."""
-    script = np.empty(codes.size, np.uint8)
-    counts = np.zeros(12, np.int64)
+@kernel(types.Tuple([_out[types.uint16], _out[types.int64]]), _u32, _u16)  # type: ignore[no-untyped-call]
+def count_characters(codes: Any, table: Any) -> Any:
+    """What each character is, and counts: of the 8 scripts, then the four named below.
+
+    Scripts are counted in the bytes of one number, which a register holds.
+    """
+    kinds, counts = np.empty(codes.size, np.uint16), np.zeros(12, np.int64)
     longest = run = rare = bad = suspects = 0
     last = np.uint32(0)
-    for i in range(codes.size):
-        code = codes[i]
-        place = min(code, LAST)
-        kind, trait = scripts[place], traits[place]
-        script[i] = kind
-        counts[kind] += 1
-        run = (run + 1 if code == last else 1) if HIRAGANA <= kind <= LATIN else 0
-        longest = max(longest, run)
-        rare += trait & RARE != 0
-        bad += trait & BAD != 0
-        suspects += trait & TRACE != 0
-        if trait & POINT and i >= 2 and script[i - 1] == KATAKANA:  # ・コ・ア is EUC-JP read as Shift_JIS
-            suspects += traits[min(codes[i - 2], LAST)] & POINT != 0
-        last = code
+    for begin in range(0, codes.size, _BYTE):
+        packed = np.uint64(0)
+        for i in range(begin, min(begin + _BYTE, codes.size)):
+            code = codes[i]
+            kind = table[min(code, LAST)]
+            script = kind & SCRIPT
+            kinds[i] = kind
+            packed += _ONE << (np.uint64(script) * _EIGHT)
+            run = (run + 1 if code == last else 1) if HIRAGANA <= script <= LATIN else 0
+            longest = max(longest, run)
+            rare += kind & RARE != 0
+            bad += kind & BAD != 0
+            suspects += kind & TRACE != 0
+            if kind & POINT and i >= 2 and kinds[i - 1] & SCRIPT == KATAKANA:  # ・コ・ア is EUC-JP read as Shift_JIS
+                suspects += kinds[i - 2] & POINT != 0
+            last = code
+        for script in range(8):
+            counts[script] += np.int64((packed >> np.uint64(8 * script)) & np.uint64(_BYTE))
     counts[8], counts[9], counts[10], counts[11] = longest, rare, bad, suspects
-    return script, counts
+    return kinds, counts
 
 
-@kernel(types.Tuple([_table, _table, types.int64]), _u32, _u8, _u16)  # type: ignore[no-untyped-call]
-def find_lines(codes: Any, script: Any, traits: Any) -> Any:
+@kernel(types.UniTuple(types.int64, 2), _u16, types.int64, types.int64)  # type: ignore[no-untyped-call]
+def _stripped(kinds: Any, start: Any, end: Any) -> Any:
+    """A span without the white space around it."""
+    while start < end and kinds[start] & SCRIPT == BLANK:
+        start += 1
+    while end > start and kinds[end - 1] & SCRIPT == BLANK:
+        end -= 1
+    return start, end
+
+
+@kernel(types.boolean, _u16, types.int64, types.int64)
+def _is_listed(kinds: Any, start: Any, end: Any) -> Any:
+    """Whether a line begins with a bullet or a number."""
+    at = start
+    while at < end and at - start < 3 and kinds[at] & DECIMAL:
+        at += 1
+    return kinds[start] & BULLET != 0 or (start < at < end and kinds[at] & ORDINAL != 0)
+
+
+@kernel(types.boolean, _u32, types.int64, types.int64)
+def _trails_off(codes: Any, start: Any, end: Any) -> Any:
+    """Whether a line ends with an ellipsis or an invitation to read on."""
+    last = codes[end - 1]
+    if last in _DOTS:
+        return end - start >= 3 and codes[end - 2] == last and codes[end - 3] == last
+    for phrase in range(_READ_ON.shape[0]):
+        same = end - start >= _READ_ON.shape[1]
+        for k in range(_READ_ON.shape[1] if same else 0):
+            same = same and codes[end - 1 - k] == _READ_ON[phrase, _READ_ON.shape[1] - 1 - k]
+        if same:
+            return True
+    return last == _ELLIPSIS
+
+
+@kernel(types.Tuple([_table, _table, _out[types.int64]]), _u32, _u16)  # type: ignore[no-untyped-call]
+def find_lines(codes: Any, kinds: Any) -> Any:
     """(lines, 3) first character, end and form of every line that is not blank, without the white space around it.
 
-    Then those of prose alone, and how many characters these have.
+    Then those of prose alone, and counts: see quality.text.LineCounts.
     """
     lines = np.empty((codes.size // 2 + 1, 3), np.int32)
     count, first, fenced = 0, 0, False
     for i in range(codes.size + 1):
         if i < codes.size and codes[i] != 10:
             continue
-        start, end = first, i
-        while start < end and script[start] == BLANK:
-            start += 1
-        while end > start and script[end - 1] == BLANK:
-            end -= 1
+        start, end = _stripped(kinds, first, i)
         if start < end:
             fence = end - start >= 3 and (codes[start] == 96 or codes[start] == 126)
             fence = fence and codes[start] == codes[start + 1] and codes[start] == codes[start + 2]
             fenced ^= fence
             form = CODE if fence or fenced else TABLE if codes[start] == 124 else RULED
             for k in range(start, end if form == RULED else start):
-                if traits[min(codes[k], LAST)] & DASH == 0 and script[k] != BLANK:
+                if kinds[k] & DASH == 0 and kinds[k] & SCRIPT != BLANK:
                     form = PROSE
                     break
             lines[count, 0], lines[count, 1], lines[count, 2] = start, end, form
             count += 1
         first = i + 1
-    prose = np.empty((count, 3), np.int32)
-    found = size = 0
+    prose, counts = np.empty((count, 3), np.int32), np.zeros(3, np.int64)
+    found = 0
     for line in range(count):
         if lines[line, 2] == PROSE:
+            start, end = np.int64(lines[line, 0]), np.int64(lines[line, 1])
             prose[found] = lines[line]
-            size += lines[line, 1] - lines[line, 0]
             found += 1
-    return lines[:count].copy(), prose[:found].copy(), size
+            counts[0] += end - start
+            counts[1] += _is_listed(kinds, start, end)
+            counts[2] += _trails_off(codes, start, end)
+    return lines[:count].copy(), prose[:found].copy(), counts
 
 
-@kernel(types.Tuple([_table, _out[types.int64]]), _u32, _u8, _u16, vector(types.int32, dimensions=2))  # type: ignore[no-untyped-call]
-def find_sentences(codes: Any, script: Any, traits: Any, prose: Any) -> Any:  # noqa: C901 - one pass, one state
+@kernel(types.int64, _rows, types.int64)
+def count_shorter(lines: Any, length: Any) -> Any:
+    """How many of `lines` have fewer characters than `length`."""
+    count = 0
+    for line in range(lines.shape[0]):
+        count += lines[line, 1] - lines[line, 0] < length
+    return count
+
+
+@kernel(types.Tuple([_table, _out[types.int64]]), _u16, _rows)  # type: ignore[no-untyped-call]
+def find_sentences(kinds: Any, prose: Any) -> Any:
     """(sentences, 3) first character and end of every sentence, and whether it ends as sentences do; and counts.
 
     Counts: see quality.text.SentenceCounts.
     """
-    found = np.empty((codes.size // 2 + prose.shape[0] + 1, 3), np.int32)
+    found = np.empty((kinds.size // 2 + prose.shape[0] + 1, 3), np.int32)
     counts = np.zeros(5, np.int64)
     count = 0
     for line in range(prose.shape[0]):
         i, stop = prose[line, 0], prose[line, 1]
         while i < stop:
-            while i < stop and traits[min(codes[i], LAST)] & STOP:
+            while i < stop and kinds[i] & STOP:
                 i += 1
             start = i
-            while i < stop and not traits[min(codes[i], LAST)] & STOP:
+            while i < stop and not kinds[i] & STOP:
                 i += 1
             if i == start:
                 break
-            while i < stop and traits[min(codes[i], LAST)] & STOP:
+            while i < stop and kinds[i] & STOP:
                 i += 1
-            while i < stop and traits[min(codes[i], LAST)] & CLOSER:
+            while i < stop and kinds[i] & CLOSER:
                 i += 1
-            end = i
-            while start < end and script[start] == BLANK:
-                start += 1
-            while end > start and script[end - 1] == BLANK:
-                end -= 1
+            start, end = _stripped(kinds, start, i)
             last = end - 1
-            while last > start and (traits[min(codes[last], LAST)] & AFTER or script[last] == BLANK):
+            while last > start and (kinds[last] & AFTER or kinds[last] & SCRIPT == BLANK):
                 last -= 1
             if end > start:
                 found[count, 0], found[count, 1] = start, end
-                found[count, 2] = traits[min(codes[last], LAST)] & ENDER != 0
+                found[count, 2] = kinds[last] & ENDER != 0
                 counts[1] += found[count, 2]
                 counts[2] += end - start
                 counts[3] += (end - start) * found[count, 2]
@@ -146,15 +197,16 @@ def hash_span(codes: Any, start: Any, end: Any) -> Any:
 
 @kernel(
     types.Tuple([_out[types.uint8], _out[types.int64]]),  # type: ignore[no-untyped-call]
-    _u8, _i32, _i32, _u8, _bool, _i32, vector(types.int32, dimensions=2),
+    _u16, _i32, _i32, _u8, _bool, _i32, _rows,
 )  # fmt: skip
-def count_words(script: Any, start: Any, end: Any, pos: Any, unknown: Any, cost: Any, prose: Any) -> Any:
+def count_words(kinds: Any, start: Any, end: Any, pos: Any, unknown: Any, cost: Any, prose: Any) -> Any:
     """Of each word 1 if it is Japanese, plus 2 if it stands in prose; and counts: see quality.text.WordCounts."""
     marks = np.zeros(start.size, np.uint8)
-    counts = np.zeros(10, np.int64)
-    line = 0
+    counts = np.zeros(11, np.int64)
+    line, stop = 0, prose[-1, 1] if prose.shape[0] else 0
     for i in range(start.size):
-        kind = script[start[i]]
+        kind = kinds[start[i]] & SCRIPT
+        counts[10] += start[i] < stop
         while line < prose.shape[0] and prose[line, 1] <= start[i]:
             line += 1
         if kind == KANJI and end[i] - start[i] == 1:
@@ -187,37 +239,3 @@ def hash_prose(codes: Any, start: Any, end: Any, marks: Any) -> Any:
             hashes[count] = hash_span(codes, start[i], end[i])
             count += 1
     return hashes[:count].copy()
-
-
-@kernel(_table, _u32, _u8, _u16, vector(types.int32, dimensions=2), _bool)
-def find_menus(codes: Any, script: Any, traits: Any, lines: Any, openings: Any) -> Any:
-    """The lines that could be menus: more than half of their items begin as some item of a menu does."""
-    could = np.empty((lines.shape[0], 3), np.int32)
-    count = 0
-    for line in range(lines.shape[0]):
-        items = likely = 0
-        inside = False
-        for i in range(lines[line, 0], min(lines[line, 1], lines[line, 0] + 200)):
-            apart = traits[min(codes[i], LAST)] & SEPARATOR != 0 or script[i] == BLANK
-            if not apart and not inside:
-                items += 1
-                following = codes[i + 1] if i + 1 < lines[line, 1] else np.uint32(0)
-                likely += openings[(codes[i] * np.uint32(31) + following) & np.uint32(0xFFFF)]
-            inside = not apart
-        if 2 * likely > items:
-            could[count] = lines[line]
-            count += 1
-    return could[:count].copy()
-
-
-@kernel(_out[types.int64], _u32, _i32, _bool)
-def find_openings(codes: Any, start: Any, openings: Any) -> Any:
-    """The first characters of the words at which, by their first two characters, a phrase could begin."""
-    found = np.empty(start.size, np.int64)
-    count = 0
-    for i in range(start.size):
-        following = codes[start[i] + 1] if start[i] + 1 < codes.size else np.uint32(0)
-        if openings[(codes[start[i]] * np.uint32(31) + following) & np.uint32(0xFFFF)]:
-            found[count] = start[i]
-            count += 1
-    return found[:count].copy()

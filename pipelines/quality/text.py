@@ -9,13 +9,12 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from pipelines.quality import alphabet
 from pipelines.quality.alphabet import Script
-from pipelines.quality.phrases import found
+from pipelines.quality.phrases import found, openings
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from pipelines.words import Words
@@ -36,6 +35,15 @@ class WordCounts(NamedTuple):
     nouns: int  # and names, in prose
     symbols: int  # and punctuation, in prose
     japanese_cost: int  # of the Japanese ones, as MeCab reckons it
+    before_end: int  # begin before the last line of prose ends
+
+
+class LineCounts(NamedTuple):
+    """How many lines of prose are what."""
+
+    characters: int  # not lines: of all lines of prose
+    listed: int  # begin with a bullet or a number
+    trailing_off: int  # end with an ellipsis or an invitation to read on
 
 
 class SentenceCounts(NamedTuple):
@@ -57,52 +65,52 @@ class Text:
         text: the cleaned text.
         tokens: its words.
         codes: (characters,) its code points.
-        script: (characters,) the `Script` of each.
+        kinds: (characters,) the `Script` and `Trait`s of each.
         scripts: how many characters there are of each `Script`; then the longest run of one letter, rare kanji,
             unreadable characters, and traces of a wrong encoding.
         characters: how many characters there are that are not white space.
         line_table: (lines, 3) first character, end and form (quality.scan.PROSE, ...) of each line that is not blank.
         prose_table: (lines of prose, 3) likewise.
-        prose_size: characters of the lines of prose.
+        line_counts: how many lines of prose are what.
         sentence_table: (sentences, 3) first character and end of each, and whether it ends as sentences do.
         sentence_counts: how many sentences are what, and how long.
         marks: (words,) 1 of a word that begins with kana or kanji, plus 2 of one that stands in prose.
         counted: how many words are what.
         word_hashes: (prose words,) a hash of each word: equal words have equal ones.
-        grams: by n up to 10, for the word n-grams of prose: the share that occurred before; the commonest's count.
         pairs: how many pairs of characters there are, how many are strange, and both of pairs of kana.
         phrases: by list of words/, how often each of its phrases occurs.
     """
 
     def __init__(self, text: str, tokens: Words) -> None:
-        from pipelines.quality import grams, pairs, scan  # their machine code takes half a second to load
+        from pipelines.quality import pairs  # its machine code takes half a second to load
+        from pipelines.quality.counting import count_all
 
-        traits = alphabet.traits()
         self.text = text
         self.tokens = tokens
-        self.codes = codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-        self.script: NDArray[np.uint8]
-        self.script, counts = scan.count_characters(codes, alphabet.scripts(), traits)
-        self.scripts: list[int] = counts.tolist()
+        self.codes: NDArray[np.uint32] = tokens.codes
+        words = (tokens.start, tokens.end, tokens.pos, tokens.unknown, tokens.cost)
+        arrays, counts = count_all(self.codes, *words, alphabet.kinds(), *pairs.tables(), openings())
+        self.kinds: NDArray[np.uint16] = arrays[0]
+        self.line_table: NDArray[np.int32] = arrays[1]
+        self.prose_table: NDArray[np.int32] = arrays[2]
+        self.sentence_table: NDArray[np.int32] = arrays[3]
+        self.marks: NDArray[np.uint8] = arrays[4]
+        self.word_hashes: NDArray[np.uint64] = arrays[5]
+        self.scripts: list[int] = counts[0].tolist()
         self.characters: int = len(text) - self.scripts[Script.BLANK]
-        self.line_table: NDArray[np.int32]
-        self.prose_table: NDArray[np.int32]
-        self.prose_size: int
-        self.line_table, self.prose_table, self.prose_size = scan.find_lines(codes, self.script, traits)
-        self.sentence_table: NDArray[np.int32]
-        self.sentence_table, counts = scan.find_sentences(codes, self.script, traits, self.prose_table)
-        self.sentence_counts = SentenceCounts(*counts.tolist())
-        self.marks: NDArray[np.uint8]
-        self.marks, counts = scan.count_words(
-            self.script, tokens.start, tokens.end, tokens.pos, tokens.unknown, tokens.cost, self.prose_table
-        )
-        self.counted = WordCounts(*counts.tolist())
-        self.word_hashes: NDArray[np.uint64] = scan.hash_prose(codes, tokens.start, tokens.end, self.marks)
-        self.grams: list[list[float]] = grams.repetition(self.word_hashes, LONGEST_GRAM).tolist()
-        self.pairs: list[int] = pairs.count_pairs(
-            codes, self.script, *pairs.tables(), tokens.start, tokens.end, tokens.unknown
-        ).tolist()
-        self.phrases = found(self)
+        self.line_counts = LineCounts(*counts[1].tolist())
+        self.sentence_counts = SentenceCounts(*counts[2].tolist())
+        self.counted = WordCounts(*counts[3].tolist())
+        self.pairs: list[int] = counts[4].tolist()
+        self.phrases = found(self, arrays[6].tolist())
+
+    @cached_property
+    def grams(self) -> list[list[float]]:
+        """By n up to 10, for the word n-grams of prose: the share that occurred before; the commonest's count."""
+        from pipelines.quality.grams import repetition
+
+        table: list[list[float]] = repetition(self.word_hashes, LONGEST_GRAM).tolist()
+        return table
 
     @cached_property
     def lines(self) -> list[str]:
