@@ -92,10 +92,10 @@ def mask(
     if mode == "off":
         return Masked(text)
     found = _find(text, officers == "mask")
-    counts = dict.fromkeys((kind.type for kind in _kinds()), 0)
+    counts = dict.fromkeys(_types(), 0)
     for item in found:
         counts[item.kind.type] += 1
-    if mode == "count":
+    if mode == "count" or not found:
         return Masked(text, [], counts)
     return _masked(text, [item for item in found if not item.kind.keep], counts, salt)
 
@@ -238,6 +238,11 @@ def _kinds() -> tuple[Kind, ...]:
     data = _data()
     prefectures = "|".join(data["prefectures"].split())
     return tuple(_kind(name, entry, prefectures) for name, entry in data["types"].items())
+
+
+@cache
+def _types() -> tuple[str, ...]:
+    return tuple(kind.type for kind in _kinds())
 
 
 @cache

@@ -10,12 +10,8 @@ processor's cache, which document by document costs a seventh of all time. So `t
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
-
-import numpy as np
 
 from pipelines.dedup.paragraphs import marked
 from pipelines.dedup.wrapped import unwrapped
@@ -29,8 +25,6 @@ from registry.ledger import Cut, Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
     from pipelines.blocks.filters import Block
     from pipelines.decontaminate import Decontaminator, Overlap
@@ -146,6 +140,8 @@ class Refiner:
         return words, words if whole == text else self._analyzer.analyze(whole)
 
     def _refined(self, one: _Cleaned, words: Words, whole: Words) -> Refined | InputError:
+        from pipelines.content import content  # its machine code takes half a second to load
+
         doc = Text(one.text, words)
         try:
             measurements = one.profile.measure(doc)
@@ -161,7 +157,7 @@ class Refiner:
             measurements=measurements,
             verdict=one.refused or one.profile.judge(measurements),
             cuts=[*one.masked.cuts, *(Cut("decontaminate", o.item, o.start, o.end) for o in one.overlaps)],
-            content=_content(one.text),
+            content=content(words.codes),
             sketch=self._signer.sketch(whole.text, whole.start, whole.end),
             paragraphs=marked(one.text, words.start),
         )
@@ -201,14 +197,3 @@ def together(items: Iterable[T], size: Callable[[T], int]) -> Iterator[list[T]]:
             some, characters = [], 0
     if some:
         yield some
-
-
-def _content(text: str) -> bytes:
-    units = np.frombuffer(text.encode("utf-16-le", "surrogatepass"), np.uint16)
-    return hashlib.blake2b(units[~_blank()[units]].tobytes(), digest_size=16).digest()
-
-
-@cache
-def _blank() -> NDArray[np.bool_]:
-    """Which of UTF-16's units are white space; every such character is one unit."""
-    return np.array([chr(code).isspace() for code in range(0x10000)])

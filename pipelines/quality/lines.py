@@ -66,7 +66,8 @@ def broken_off(doc: Text) -> float:
         return 0.0
     first, end, _ = doc.prose_table[-1].tolist()
     tokens, last = doc.tokens, doc.counted.before_end - 1
-    if last < 0 or tokens.start[last] < first:
+    start = int(tokens.start[last]) if last >= 0 else -1
+    if start < first:
         return 0.0
-    word = doc.text[tokens.start[last] : tokens.end[last]]
-    return float(word in "、，," or (tokens.pos[last] == Pos.PARTICLE and end - first > _TITLE))
+    word, pos = doc.text[start : tokens.end[last]], int(tokens.pos[last])
+    return float(word in "、，," or (pos == Pos.PARTICLE and end - first > _TITLE))

@@ -37,7 +37,7 @@ def found(doc: Text, places: list[int]) -> dict[str, Counter[str]]:
     for place in places:
         for name, phrase in phrases.get(text[place : place + 2], ()):
             stop = np.int32(place + len(phrase))  # of another type, all of `end` would be made of it first
-            if text.startswith(phrase, place) and end[min(np.searchsorted(end, stop), len(end) - 1)] == stop:
+            if text.startswith(phrase, place) and end[min(int(np.searchsorted(end, stop)), len(end) - 1)] == stop:
                 counts[name][phrase] += 1
                 break
     return counts

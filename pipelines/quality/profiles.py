@@ -83,9 +83,10 @@ class Profile:
             raise
         except Exception as error:  # a rule of a domain may raise anything; one document must not end the build
             raise InputError("rule_failed", f"{name}: {type(error).__name__}") from error
-        for name, value in measurements.items():
-            if not math.isfinite(value):
-                raise InputError("rule_failed", f"{name}: {value} is no measurement")
+        if not math.isfinite(sum(measurements.values())):
+            for name, value in measurements.items():
+                if not math.isfinite(value):
+                    raise InputError("rule_failed", f"{name}: {value} is no measurement")
         return measurements
 
     @cached_property

@@ -70,7 +70,7 @@ def distinct_words(doc: Text, *, within: int = 1000) -> float:
     if min(within, doc.counted.japanese_prose) < _FEW:
         return 1.0
     different, words = distinct(doc.codes, doc.tokens.start, doc.tokens.end, doc.marks, within)
-    return different / words
+    return float(different / words)
 
 
 @rule

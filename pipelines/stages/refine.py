@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 
 CODE = (
     "pipelines.normalize", "pipelines.survey", "pipelines.privacy", "pipelines.suspects", "pipelines.words",
-    "pipelines.offsets", "pipelines.quality", "pipelines.items", "pipelines.decontaminate", "pipelines.refine",
-    "pipelines.dedup.folding", "pipelines.dedup.kernel", "pipelines.dedup.minhash", "pipelines.dedup.shingle",
-    "pipelines.dedup.paragraphs", "pipelines.dedup.wrapped", "pipelines.blocks", "pipelines.stages.refine",
-    "registry.document", "fugashi==", "unidic-lite==", "datatrove==", "datasketch==", "numba==", "pyarrow==",
-    "zstandard==",
+    "pipelines.offsets", "pipelines.quality", "pipelines.items", "pipelines.content", "pipelines.decontaminate",
+    "pipelines.refine", "pipelines.dedup.folding", "pipelines.dedup.kernel", "pipelines.dedup.minhash",
+    "pipelines.dedup.shingle", "pipelines.dedup.paragraphs", "pipelines.dedup.wrapped", "pipelines.blocks",
+    "pipelines.stages.refine", "registry.document", "fugashi==", "unidic-lite==", "datatrove==", "datasketch==",
+    "numba==", "pyarrow==", "zstandard==",
 )  # fmt: skip
 _JUDGED = 48  # how much less it takes to judge a document than to measure it
 _INPUT_FIELDS = ("source", "uri", "part", "kind", "media_type", "sha256", "title", "date", "licence")

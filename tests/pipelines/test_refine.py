@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.content import content
 from pipelines.dedup.minhash import Signer
 from pipelines.quality import load_profile
 from pipelines.refine import AT_ONCE, Refiner, together
@@ -94,6 +96,13 @@ def test_exact_duplicates_share_their_content_whatever_their_white_space(plain: 
         plain.refine(document(text)) for text in (SENTENCE * 2, f" {SENTENCE}\n\n{SENTENCE}", SENTENCE)
     )
     assert one.content == other.content != third.content
+
+
+@given(st.text(st.sampled_from("金a🈁𠮟\ud800 \u3000\n\x1c\x85\u200b、")))
+def test_content_is_a_hash_of_all_but_white_space(text: str):
+    units = "".join(text.split()).encode("utf-16-le", "surrogatepass")
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    assert content(codes) == hashlib.blake2b(units, digest_size=16).digest()
 
 
 def test_the_same_document_gives_the_same_bytes_in_any_order():
