@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -170,3 +171,16 @@ def test_a_reading_has_lines_sentences_words_and_unknown_words(analyzer: Analyze
 
 def test_one_rare_name_does_not_damn_a_short_line(measure):
     assert measure("unknown_ratio", "ゔぐぬ社の株式") == pytest.approx(1 / 50)
+
+
+PARTS = [*"金1９٣.)．・-●…。る\n| ", "続きを読む", "もっと見る", "...", "・・・", "\n12.", "\n1234."]
+
+
+@given(st.lists(st.sampled_from(PARTS), max_size=30).map("".join))
+def test_lines_are_listed_and_trail_off_as_patterns_say(analyzer: Analyzer, text: str):
+    doc = Text(text, analyzer.analyze(text))
+    listed = re.compile(r"[-*+・●○■□◆◇▶►※]|\d{1,3}[.)．）]")
+    ends = ("…", "...", "・・・", "。。。", "続きを読む", "もっと見る")
+    assert doc.line_counts.characters == sum(map(len, doc.prose))
+    assert doc.line_counts.listed == sum(listed.match(line) is not None for line in doc.prose)
+    assert doc.line_counts.trailing_off == sum(line.endswith(ends) for line in doc.prose)
