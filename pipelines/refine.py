@@ -121,7 +121,9 @@ class Refiner:
         """
         cleaned = [self._cleaned(document) for document in documents]
         words = [self._words(one.text) for one in cleaned]
-        return [self._refined(one, *some) for one, some in zip(cleaned, words, strict=True)]
+        whole = [some for _, some in words]
+        sketches = self._signer.sketch_all([some.text for some in whole], [(some.start, some.end) for some in whole])
+        return [self._refined(one, words[place][0], sketches.one(place)) for place, one in enumerate(cleaned)]
 
     def _cleaned(self, document: Document) -> _Cleaned:
         profile = self._profile(document)
@@ -139,7 +141,7 @@ class Refiner:
         words, whole = self._analyzer.analyze(text), unwrapped(text)
         return words, words if whole == text else self._analyzer.analyze(whole)
 
-    def _refined(self, one: _Cleaned, words: Words, whole: Words) -> Refined | InputError:
+    def _refined(self, one: _Cleaned, words: Words, sketch: Sketch) -> Refined | InputError:
         from pipelines.content import content  # its machine code takes half a second to load
 
         doc = Text(one.text, words)
@@ -158,7 +160,7 @@ class Refiner:
             verdict=one.refused or one.profile.judge(measurements),
             cuts=[*one.masked.cuts, *(Cut("decontaminate", o.item, o.start, o.end) for o in one.overlaps)],
             content=content(words.codes),
-            sketch=self._signer.sketch(whole.text, whole.start, whole.end),
+            sketch=sketch,
             paragraphs=marked(one.text, words.start),
         )
 
