@@ -1,7 +1,7 @@
 """What runs in a worker process: perform tasks until the channel closes.
 
 In: messages ``{"id", "function", "spec", "folder"}``. Out: ``{"ready"}`` once, ``{"progress"}`` as a task goes on, then
-``{"done", "result"}`` or ``{"failed", "error"}``. `perform` is all that another launcher needs.
+``{"done"}`` or ``{"failed", "error"}``. `perform` is all that another launcher needs.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Progress = Callable[[int], None]
 _PULSE = 0.1  # seconds between two tellings of progress
 
 
-def perform(function: str, task: str, spec: Json, folder: str, progress: Progress) -> Json:
+def perform(function: str, task: str, spec: Json, folder: str, progress: Progress) -> None:
     """Run one task and write its record last. `function` takes (spec, target, progress) and returns its result.
 
     `target` is a path in `folder` that begins with the task's id: whatever the task publishes has a name of its own.
@@ -49,7 +49,6 @@ def perform(function: str, task: str, spec: Json, folder: str, progress: Progres
     put([place / output for output in result.get("outputs", [])])
     write_record(place, task, result)
     put([place / f"{task}.json"])
-    return result
 
 
 def _named(value: Any, below: str, but: str) -> set[Path]:
@@ -108,13 +107,13 @@ def _telling(channel: Connection) -> Progress:
 
 def _answer(message: dict[str, Any], progress: Progress) -> dict[str, Any]:
     try:
-        result = perform(message["function"], message["id"], message["spec"], message["folder"], progress)
+        perform(message["function"], message["id"], message["spec"], message["folder"], progress)
     except Exception as error:  # noqa: BLE001 - whatever a task raises is its outcome
         with suppress(OSError):  # the log may lie on the disk whose end is the error
             traceback.print_exc()
             sys.stderr.flush()
         return {"kind": "failed", "error": describe(error)}
-    return {"kind": "done", "result": result}
+    return {"kind": "done"}
 
 
 if __name__ == "__main__":

@@ -118,7 +118,7 @@ def extract(run: Run, inputs: list[Input]) -> list[tuple[Input, str, list[Slice]
         run.perform(
             "extract",
             f"{__name__}:task",
-            [_task(run, batch, folder) for batch in batches(missing, run.plan.recipe.engine.task_bytes)],
+            (_task(run, batch, folder) for batch in batches(missing, run.plan.recipe.engine.task_bytes)),
             "bytes",
         )
         known = Known(folder)

@@ -123,7 +123,7 @@ def refine(run: Run, extracted: list[tuple[Input, str, list[Slice]]]) -> list[tu
     missing = [unit for unit in units if unit.key not in known]
     weighed = [(unit, weight(unit.piece) // (_JUDGED if unit.measured in measured else 1)) for unit in missing]
     cut = batches(weighed, run.plan.recipe.engine.task_bytes)
-    run.perform("refine", f"{__name__}:task", [_task(run, batch, folder, measured) for batch in cut], "bytes of text")
+    run.perform("refine", f"{__name__}:task", (_task(run, batch, folder, measured) for batch in cut), "bytes of text")
     known = groups_on_record(folder)
     found = [(unit, known[unit.key][0]) for unit in units]
     sweep(folder, (piece.path for _, piece in found))
