@@ -26,6 +26,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
@@ -91,20 +92,26 @@ def empty(told: argparse.Namespace) -> dict[str, Any]:
 
 
 def empty_once(told: argparse.Namespace) -> dict[str, Any]:
-    """Two workers, on whatever the engine runs."""
+    """Two workers, on whatever the engine runs; as a stage of a build has it done."""
+    from rich.console import Console
+
     from pipelines.engine import Site, Task, launcher
+    from pipelines.stages import Run
+    from registry.layout import Layout
     from registry.recipe import EngineOptions, SlurmOptions
 
-    with tempfile.TemporaryDirectory() as folder:
-        tasks = [Task(f"{number:032x}", {"number": number}, f"{folder}/done") for number in range(told.tasks)]
-        site = Site(Path(folder), 2, EngineOptions(slurm=SlurmOptions(array=20)))
-        with launcher.get(told.engines)(site) as engine:
+    with tempfile.TemporaryDirectory() as place:
+        layout = Layout(Path(place))
+        folder = str(layout.stage("empty"))
+        tasks = (Task(f"{number:032x}", {"number": number}, folder) for number in range(told.tasks))
+        options = EngineOptions(slurm=SlurmOptions(array=20))
+        plan: Any = SimpleNamespace(recipe=SimpleNamespace(engine=options))
+        with launcher.get(told.engines)(Site(layout.work, 2, options)) as engine:
             started, cpu = time.monotonic(), time.process_time()
-            outcomes = engine.run(
-                "benchmarks.engines:nothing", tasks, retries=0, timeout=60, on_event=lambda _event: None
-            )
+            run = Run(plan, (), layout, engine, Console(quiet=True))
+            results = run.perform("empty", "benchmarks.engines:nothing", tasks, "tasks")
             spent = {"seconds": time.monotonic() - started, "cpu": time.process_time() - cpu}
-        assert all(outcome.status == "done" for outcome in outcomes)
+        assert sum(result["number"] for result in results) == told.tasks * (told.tasks - 1) // 2
         return {**spent, "peak": peak()}
 
 
