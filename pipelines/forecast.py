@@ -103,11 +103,13 @@ def _measure(plan: Plan, changes: Sequence[str], items: list[Input], folder: Pat
     reading = {**spec, **extract.reading(plan, items, folder / "log")}
     extracted = _timed(sample, "extract", extract.task, reading, folder)
     slices = _slices(folder / "extract.arrow", extracted)
-    units = [refine.unit_spec(refine.Unit(items[n], piece, str(i), str(i)), {}) for i, (n, piece) in enumerate(slices)]
+    units = [
+        refine.unit_spec(refine.Unit(items[n], i, piece, str(i), str(i)), {}) for i, (n, piece) in enumerate(slices)
+    ]
     sample.text = 3 * sum(piece.size for _, piece in slices)
     refine.task({**spec, "units": []}, folder / "warm", lambda _: None)  # loads dictionary and rules, once per worker
     refined = _timed(sample, "refine", refine.task, {**spec, "units": units}, folder)
-    pieces = [slice_spec(piece) for _, piece in _slices(folder / "refine.arrow", refined)]
+    pieces = [slice_spec(Slice(str(folder / "refine.arrow"), *place)) for *_, place in refined["units"]]
     _timed(sample, "dedup", index.task, {"slices": pieces, **index.options(plan)}, folder)
     sample.work = sum(path.stat().st_size for path in folder.iterdir())
     _write_nothing(folder / "none.arrow")

@@ -94,16 +94,6 @@ class Run:
         return result
 
 
-def groups_on_record(folder: Path, entry: str = "groups") -> dict[str, list[Slice]]:
-    """Slices by key, of every finished task whose outputs are still whole; `entry` of its result holds the keys."""
-    known: dict[str, list[Slice]] = {}
-    for result in results_on_record(folder):
-        pack = str(folder / result["outputs"][0])
-        for key, slices in result.get(entry, []):
-            known[key] = [Slice(pack, *numbers) for numbers in slices]
-    return known
-
-
 def results_on_record(folder: Path) -> Iterator[Json]:
     """The result of every finished task whose outputs are still whole."""
     pull(folder, ".json")
@@ -143,7 +133,7 @@ def batches(items: Iterable[tuple[Any, int]], largest: int) -> Iterator[list[tup
 def lasting_batches(items: Iterable[tuple[Any, int]], largest: int) -> Iterator[list[tuple[Any, int]]]:
     """As `batches`, cut so that an item more or less changes its own run and seldom more than the next.
 
-    An item begins with its key. A run ends before the smallest hash of a key among the places where it would have
+    An item begins with its name. A run ends before the smallest hash of a name among the places where it would have
     between half and all of the wanted size (content-defined chunking); after a change the cuts soon fall as before.
     """
     pairs = list(items)

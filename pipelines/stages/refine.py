@@ -1,14 +1,15 @@
 """Stage 3: documents -> cleaned, measured, judged documents with what dedup needs of them.
 
-A group of rows is what one slice of one input became. It has two keys: of what was measured (the slice's own key, its
-place in the sources, every option and line of code that cleans and measures) and of what judged it besides. A changed
-file is refined alone; where nothing but thresholds changed, the rows on record are judged again from the measurements
-that they hold, and nothing is read, cleaned or measured.
+A group of rows is what one slice of one input became. It has two keys on record: of what was measured (the slice's own
+key, its place in the sources, every option and line of code that cleans and measures) and of what judged it besides. A
+changed file is refined alone; where nothing but thresholds changed, the rows on record are judged again from the
+measurements that they hold, and nothing is read, cleaned or measured. To later stages a group has a third key, of what
+was measured and of the verdicts: where other thresholds judge as before, nothing follows.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from pipelines.pack import Slice, plain, read_slices, write_pack
 from pipelines.policy import REFUSED
 from pipelines.preflight import plan_once
 from pipelines.quality.profiles import decided_by_profile
-from pipelines.stages import Progress, Run, batches, groups_on_record, slice_spec, sweep, weight
+from pipelines.stages import Progress, Run, batches, results_on_record, slice_spec, sweep, weight
 from registry.document import Metadata, make_document
 from registry.errors import InputError
 from registry.ledger import cuts_type
@@ -42,6 +43,7 @@ CODE = (
     "zstandard==",
 )  # fmt: skip
 _JUDGED = 48  # how much less it takes to judge a document than to measure it
+_VERDICT = ("fate", "stage", "rule", "value", "threshold")
 _INPUT_FIELDS = ("source", "uri", "part", "kind", "media_type", "sha256", "title", "date", "licence")
 
 
@@ -50,9 +52,15 @@ class Unit:
     """What is refined under one key: a slice of the documents of one input."""
 
     item: Input
+    number: int  # of the slice within its input
     piece: Slice
     measured: str  # key of its cleaned and measured rows, whatever judges them
-    key: str
+    key: str  # of the rows: at first by what judges them, then by how they were judged
+
+    @property
+    def place(self) -> tuple[str, str, int]:
+        """Where it stands in the sources: what work is cut by, so that the cuts stay whatever is done with it."""
+        return self.item.source, self.item.uri, self.number
 
 
 def schema() -> pa.Schema:
@@ -118,16 +126,32 @@ def refine(run: Run, extracted: list[tuple[Input, str, list[Slice]]]) -> list[tu
     """Every unit with the rows it became, in the order of the inventory."""
     folder = run.layout.stage("refine")
     units = list(_units(run.plan, extracted))
-    known = groups_on_record(folder)
-    measured = groups_on_record(folder, "measured")
-    missing = [unit for unit in units if unit.key not in known]
-    weighed = [(unit, weight(unit.piece) // (_JUDGED if unit.measured in measured else 1)) for unit in missing]
+    known = _Known(folder)
+    missing = [unit for unit in units if unit.key not in known.judged]
+    weighed = [(unit, weight(unit.piece) // (_JUDGED if unit.measured in known.measured else 1)) for unit in missing]
     cut = batches(weighed, run.plan.recipe.engine.task_bytes)
-    run.perform("refine", f"{__name__}:task", (_task(run, batch, folder, measured) for batch in cut), "bytes of text")
-    known = groups_on_record(folder)
-    found = [(unit, known[unit.key][0]) for unit in units]
+    tasks = (_task(run, batch, folder, known.measured) for batch in cut)
+    run.perform("refine", f"{__name__}:task", tasks, "bytes of text")
+    judged = _Known(folder).judged if missing else known.judged
+    found = []
+    for unit in units:
+        piece, verdicts = judged[unit.key]
+        found.append((replace(unit, key=fingerprint(unit.measured, verdicts)), piece))
     sweep(folder, (piece.path for _, piece in found))
     return found
+
+
+class _Known:
+    """What was refined so far: rows and a digest of their verdicts by what judged them, rows by what was measured."""
+
+    def __init__(self, folder: Path) -> None:
+        self.judged: dict[str, tuple[Slice, str]] = {}
+        self.measured: dict[str, Slice] = {}
+        for result in results_on_record(folder):
+            pack = str(folder / result["outputs"][0])
+            for key, measured, verdicts, place in result.get("units", []):
+                self.measured[measured] = piece = Slice(pack, *place)
+                self.judged[key] = piece, verdicts
 
 
 def _units(plan: Plan, extracted: list[tuple[Input, str, list[Slice]]]) -> Iterator[Unit]:
@@ -137,16 +161,16 @@ def _units(plan: Plan, extracted: list[tuple[Input, str, list[Slice]]]) -> Itera
         for number, piece in enumerate(slices):
             place = (key, number, item.source, item.uri, item.sha256, licences[item.source])
             measured = fingerprint(measuring, *place)
-            yield Unit(item, piece, measured, fingerprint(judging, measured))
+            yield Unit(item, number, piece, measured, fingerprint(judging, measured))
 
 
-def _task(run: Run, batch: list[tuple[Any, int]], folder: Path, measured: dict[str, list[Slice]]) -> Task:
+def _task(run: Run, batch: list[tuple[Any, int]], folder: Path, measured: dict[str, Slice]) -> Task:
     units = [unit_spec(unit, measured) for unit, _ in batch]
     spec = {**run.recipe_spec, "units": units}
     return Task(fingerprint([unit["key"] for unit in units]), spec, str(folder), sum(size for _, size in batch))
 
 
-def unit_spec(unit: Unit, measured: Mapping[str, list[Slice]]) -> Json:
+def unit_spec(unit: Unit, measured: Mapping[str, Slice]) -> Json:
     """A unit as plain data: what to measure, or what was measured by its key and is only to be judged."""
     item = unit.item
     again = unit.measured in measured
@@ -156,7 +180,7 @@ def unit_spec(unit: Unit, measured: Mapping[str, list[Slice]]) -> Json:
         "source": item.source,
         "uri": item.uri,
         "sha256": item.sha256,
-        "slice": slice_spec(measured[unit.measured][0] if again else unit.piece),
+        "slice": slice_spec(measured[unit.measured] if again else unit.piece),
         "judge_only": again,
     }
 
@@ -165,20 +189,19 @@ def task(spec: Json, target: Path, progress: Progress) -> Json:
     """Refine the units of one task, or judge them again, into one pack."""
     plan = plan_once(spec["recipe"], tuple(spec["changes"]))
     output = target.with_suffix(".arrow")
-    places: list[list[list[int]]] = []
+    units: list[list[Any]] = []
     with write_pack(output, schema()) as pack:
         for unit in spec["units"]:
-            first, judge_only = pack.count, unit["judge_only"]
+            first, judge_only, verdicts = pack.count, unit["judge_only"], []
             for batch in read_slices([Slice(**unit["slice"])]):
                 for row in batch.to_pylist():
-                    pack.add(_judged(plan, row) if judge_only else _refine_row(plan, _refiner(plan), unit, row))
+                    refined = _judged(plan, row) if judge_only else _refine_row(plan, _refiner(plan), unit, row)
+                    pack.add(refined)
+                    verdicts.append([refined[name] for name in _VERDICT])
                     progress((3 * len(row["text"]) + 64) // (_JUDGED if judge_only else 1))
-            places.append([[first, pack.count - first, unit["slice"]["size"]]])
-    keys: dict[str, list[Any]] = {
-        entry: [[unit[name], place] for unit, place in zip(spec["units"], places, strict=True)]
-        for entry, name in (("groups", "key"), ("measured", "measured"))
-    }
-    return {"outputs": [output.name], **keys}
+            place = [first, pack.count - first, unit["slice"]["size"]]
+            units.append([unit["key"], unit["measured"], fingerprint(verdicts), place])
+    return {"outputs": [output.name], "units": units}
 
 
 _refiners: dict[int, Refiner] = {}
