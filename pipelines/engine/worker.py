@@ -6,6 +6,7 @@ In: messages ``{"id", "function", "spec", "folder"}``. Out: ``{"ready"}`` once, 
 
 from __future__ import annotations
 
+import errno
 import resource
 import sys
 import time
@@ -68,15 +69,29 @@ def _limit_memory(limit: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (limit or hard, hard))
 
 
-def describe(error: BaseException) -> str:
-    """An exception in one line for the user; the traceback goes to the worker's log."""
+def describe(error: BaseException, memory: int = 0) -> str:
+    """An exception in one line for the user; the traceback goes to the worker's log.
+
+    `memory` is the limit that the task had. What a stage noted of the error says where it was at work.
+    """
+    where = "".join(f" ({note})" for note in getattr(error, "__notes__", []))
     if isinstance(error, CorpusError):
-        return str(error)
-    if isinstance(error, MemoryError):
-        return "it needs more memory than engine.memory in the recipe allows; raise it, or lower the number of workers"
+        return f"{error}{where}"
+    if _starved(error, memory):
+        return (
+            f"it needs more than the {memory >> 20:,} MB that engine.memory in the recipe allows a worker{where}; "
+            "raise it, and lower the number of workers if the machine has no more"
+        )
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    return f"{type(error).__name__}: {error}"
+        return f"{error.strerror}: {error.filename}{where}" if error.filename else f"{error.strerror}{where}"
+    return f"{type(error).__name__}: {error}{where}"
+
+
+def _starved(error: BaseException, memory: int) -> bool:
+    """Whether it got no memory. Some C code then fails without an exception, and Python says that there is none."""
+    silent = isinstance(error, SystemError) and "without" in str(error)
+    refused = isinstance(error, OSError) and error.errno == errno.ENOMEM
+    return isinstance(error, MemoryError) or (bool(memory) and (silent or refused))
 
 
 def main() -> None:
@@ -112,7 +127,7 @@ def _answer(message: dict[str, Any], progress: Progress) -> dict[str, Any]:
         with suppress(OSError):  # the log may lie on the disk whose end is the error
             traceback.print_exc()
             sys.stderr.flush()
-        return {"kind": "failed", "error": describe(error)}
+        return {"kind": "failed", "error": describe(error, message["spec"].get("memory", 0))}
     return {"kind": "done"}
 
 

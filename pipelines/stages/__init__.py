@@ -12,6 +12,7 @@ input's bytes, the options and the code, so a changed option, file or line of co
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,8 +52,10 @@ class Run:
         """What a worker needs to make the same plan."""
         return {"recipe": str(self.plan.path.resolve()), "changes": list(self.changes)}
 
-    def perform(self, stage: str, function: str, tasks: Iterable[Task], unit: str) -> Iterator[Json]:
+    def perform(self, stage: str, function: str, tasks: Iterable[Task], unit: str, *, step: str = "") -> Iterator[Json]:
         """The results of `tasks` in their order, each read when it is asked for; what is on record is not done again.
+
+        A stage of several steps says which, for whoever watches.
 
         Raises:
             StageError: some could not be done. The others are done and stay.
@@ -66,14 +69,14 @@ class Run:
                 missing.append(self._equipped(task))
                 weight += task.weight
         if missing:
-            options = self.plan.recipe.engine
-            with shown(self.console, stage, len(missing), weight, unit) as on_event:
+            options, called = self.plan.recipe.engine, f"{stage}, {step}" if step else stage
+            with shown(self.console, called, len(missing), weight, unit) as on_event:
                 outcomes = self.engine.run(
                     function, missing, retries=options.retries, timeout=options.timeout, on_event=on_event
                 )
             if bad := outcomes.bad():
                 raise StageError(
-                    f"{stage}: {len(bad)} of {len(names) // 16} tasks could not be done: {bad[0].error}\n"
+                    f"{called}: {len(bad)} of {len(names) // 16} tasks could not be done: {bad[0].error}\n"
                     f"What was done is kept; mend the cause and run the same command again. Logs: {self.layout.logs}"
                 )
             pull(folder, ".json")
@@ -92,6 +95,16 @@ class Run:
         if result is None:
             raise StageError(f"{folder}: the record of a finished task has vanished; run the same command again")
         return result
+
+
+@contextmanager
+def naming(place: str) -> Iterator[None]:
+    """An exception in the block is told with the place at which work was."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"at {place}")
+        raise
 
 
 def results_on_record(folder: Path) -> Iterator[Json]:

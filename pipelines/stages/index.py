@@ -34,7 +34,7 @@ def index(run: Run, refined: list[tuple[Unit, Slice]]) -> list[Json]:
         slices = [slice_spec(piece) for (_, _, piece), _ in batch]
         name = fingerprint("index", key, [own for (_, own, _), _ in batch])
         tasks.append(Task(name, {"slices": slices, **chosen}, str(folder), sum(piece["rows"] for piece in slices)))
-    results = run.perform("dedup", f"{__name__}:task", tasks, "documents")
+    results = run.perform("dedup", f"{__name__}:task", tasks, "documents", step="indexes")
     return [result["index"] for result in results]
 
 

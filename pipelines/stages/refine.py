@@ -20,7 +20,7 @@ from pipelines.pack import Slice, plain, read_slices, write_pack
 from pipelines.policy import REFUSED
 from pipelines.preflight import plan_once
 from pipelines.quality.profiles import decided_by_profile
-from pipelines.stages import Progress, Run, batches, results_on_record, slice_spec, sweep, weight
+from pipelines.stages import Progress, Run, batches, naming, results_on_record, slice_spec, sweep, weight
 from registry.document import Metadata, make_document
 from registry.errors import InputError
 from registry.ledger import cuts_type
@@ -192,16 +192,22 @@ def task(spec: Json, target: Path, progress: Progress) -> Json:
     units: list[list[Any]] = []
     with write_pack(output, schema()) as pack:
         for unit in spec["units"]:
-            first, judge_only, verdicts = pack.count, unit["judge_only"], []
-            for batch in read_slices([Slice(**unit["slice"])]):
-                for row in batch.to_pylist():
-                    refined = _judged(plan, row) if judge_only else _refine_row(plan, _refiner(plan), unit, row)
-                    pack.add(refined)
-                    verdicts.append([refined[name] for name in _VERDICT])
-                    progress((3 * len(row["text"]) + 64) // (_JUDGED if judge_only else 1))
+            first, verdicts = pack.count, []
+            with naming(f"{unit['source']}/{unit['uri']}"):
+                for row in _refined_rows(plan, unit, progress):
+                    pack.add(row)
+                    verdicts.append([row[name] for name in _VERDICT])
             place = [first, pack.count - first, unit["slice"]["size"]]
             units.append([unit["key"], unit["measured"], fingerprint(verdicts), place])
     return {"outputs": [output.name], "units": units}
+
+
+def _refined_rows(plan: Plan, unit: Json, progress: Progress) -> Iterator[Json]:
+    judge_only = unit["judge_only"]
+    for batch in read_slices([Slice(**unit["slice"])]):
+        for row in batch.to_pylist():
+            yield _judged(plan, row) if judge_only else _refine_row(plan, _refiner(plan), unit, row)
+            progress((3 * len(row["text"]) + 64) // (_JUDGED if judge_only else 1))
 
 
 _refiners: dict[int, Refiner] = {}
