@@ -19,6 +19,7 @@ from pipelines.engine import Json
 from pipelines.inventory import Input
 from pipelines.pack import Slice
 from pipelines.stages import extract, index, refine, resolve, slice_spec, task_bytes, write
+from registry.layout import Layout
 from registry.publish import replacing
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def _measure(plan: Plan, changes: Sequence[str], items: list[Input], folder: Pat
     """What the tasks of the build took for some inputs."""
     sample = Sampled(bytes=sum(item.bytes for item in items))
     spec = {"recipe": str(plan.path.resolve()), "changes": list(changes)}
-    reading = {**spec, **extract.reading(plan, items, folder / "log")}
+    reading = {**spec, **extract.reading(plan, items, Layout(folder))}
     extracted = _timed(sample, "extract", extract.task, reading, folder)
     slices = _slices(folder / "extract.arrow", extracted)
     units = [
@@ -111,7 +112,7 @@ def _measure(plan: Plan, changes: Sequence[str], items: list[Input], folder: Pat
     refined = _timed(sample, "refine", refine.task, {**spec, "units": units}, folder)
     pieces = [slice_spec(Slice(str(folder / "refine.arrow"), *place)) for *_, place in refined["units"]]
     _timed(sample, "dedup", index.task, {"slices": pieces, **index.options(plan)}, folder)
-    sample.work = sum(path.stat().st_size for path in folder.iterdir())
+    sample.work = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
     _write_nothing(folder / "none.arrow")
     write.tokenizer(plan)
     settled = {**spec, "slices": pieces, "deduped": [str(folder / "none.arrow")], "reports": {}, "fast": False}

@@ -44,7 +44,7 @@ def perform(function: str, task: str, spec: Json, folder: str, progress: Progres
     if storage := spec.get("storage"):
         root = Path(storage["root"])
         mount(root, storage["url"])
-        fetch(_named(spec, f"{root}/", f"{Layout(root).logs}/"))
+        fetch(_named(spec, f"{root}/", (str(Layout(root).logs), str(Layout(root).fetched))))
     module, _, name = function.partition(":")
     result: Json = getattr(import_module(module), name)(spec, place / task, progress)
     put([place / output for output in result.get("outputs", [])])
@@ -52,8 +52,8 @@ def perform(function: str, task: str, spec: Json, folder: str, progress: Progres
     put([place / f"{task}.json"])
 
 
-def _named(value: Any, below: str, but: str) -> set[Path]:
-    """The files below a folder that plain data names."""
+def _named(value: Any, below: str, but: tuple[str, ...]) -> set[Path]:
+    """The files below a folder that plain data names, but for what each machine has of its own."""
     if isinstance(value, str):
         return {Path(value)} if value.startswith(below) and not value.startswith(but) else set()
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
