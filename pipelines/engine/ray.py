@@ -26,6 +26,7 @@ from pipelines.engine import Event, Json, Outcome, Site, Task
 from pipelines.engine.attempts import Attempts, Loss, Outcomes
 from pipelines.engine.local import LocalEngine
 from pipelines.engine.records import await_record, version_here
+from pipelines.engine.taskfile import packed, unpacked
 from registry.errors import StageError, UsageError
 from registry.mirror import mirror_of
 
@@ -117,7 +118,7 @@ class RayEngine:
     def _hand_in(self, attempts: Attempts, flights: dict[Any, _Flight]) -> None:
         number = attempts.take()
         attempt, task = attempts.tried(number), attempts.tasks[number]
-        call = {"function": attempts.function, "timeout": attempts.timeout, "task": asdict(task)}
+        call = {"function": attempts.function, "timeout": attempts.timeout, "task": packed(task)}
         call |= {"number": number, "attempt": attempt, "version": version_here(), "logs": str(self.site.logs / "ray")}
         flights[self._perform.remote(json.dumps(call), self._board)] = _Flight(number, attempt)
 
@@ -255,7 +256,7 @@ def _perform(call: str, board: Any) -> str:
     if asked["version"] != version_here():
         raise StageError(f"{socket.gethostname()} has another version of corpus-foundry than the build began with")
     engine = _local_engine(Path(asked["logs"]) / socket.gethostname())
-    task, telling = Task(**asked["task"]), _Telling(board, asked["number"], asked["attempt"])
+    task, telling = unpacked(asked["task"]), _Telling(board, asked["number"], asked["attempt"])
     outcomes = engine.run(asked["function"], [task], retries=0, timeout=asked["timeout"], on_event=telling)
     return json.dumps(asdict(outcomes[0]))
 

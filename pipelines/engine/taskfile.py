@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Sequence
-from dataclasses import asdict
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, overload
 
@@ -30,7 +29,7 @@ class TaskFile(Sequence[Task]):
     def append(self, task: Task) -> None:
         """Add one at the end."""
         self._file.seek(self._ends[-1])
-        self._ends.append(self._ends[-1] + self._file.write(json.dumps(asdict(task)).encode()))
+        self._ends.append(self._ends[-1] + self._file.write(packed(task).encode()))
 
     def __len__(self) -> int:
         return len(self._ends) - 1
@@ -46,4 +45,14 @@ class TaskFile(Sequence[Task]):
             return [self[number] for number in range(*place.indices(len(self)))]
         number = range(len(self))[place]
         self._file.seek(self._ends[number])
-        return Task(**json.loads(self._file.read(self._ends[number + 1] - self._ends[number])))
+        return unpacked(self._file.read(self._ends[number + 1] - self._ends[number]))
+
+
+def packed(task: Task) -> str:
+    """A task as a line of JSON."""
+    return json.dumps([task.id, task.spec, task.folder, task.weight])
+
+
+def unpacked(line: str | bytes) -> Task:
+    """What `packed` made a line of."""
+    return Task(*json.loads(line))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.engine import Json, Task
 from pipelines.engine.records import code_version, fingerprint
 from pipelines.inventory import Input
-from pipelines.pack import Slice, plain, read_slices, write_pack
+from pipelines.pack import Slice, plain, read_each, write_pack
 from pipelines.policy import REFUSED
 from pipelines.preflight import plan_once
 from pipelines.quality.profiles import decided_by_profile
@@ -26,7 +26,7 @@ from registry.errors import InputError
 from registry.ledger import cuts_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     import pyarrow as pa
 
@@ -191,10 +191,11 @@ def task(spec: Json, target: Path, progress: Progress) -> Json:
     output = target.with_suffix(".arrow")
     units: list[list[Any]] = []
     with write_pack(output, schema()) as pack:
-        for unit in spec["units"]:
+        slices = read_each(Slice(**unit["slice"]) for unit in spec["units"])
+        for unit, found in zip(spec["units"], slices, strict=True):
             first, verdicts = pack.count, []
             with naming(f"{unit['source']}/{unit['uri']}"):
-                for row in _refined_rows(plan, unit, progress):
+                for row in _refined_rows(plan, unit, found, progress):
                     pack.add(row)
                     verdicts.append([row[name] for name in _VERDICT])
             place = [first, pack.count - first, unit["slice"]["size"]]
@@ -202,9 +203,9 @@ def task(spec: Json, target: Path, progress: Progress) -> Json:
     return {"outputs": [output.name], "units": units}
 
 
-def _refined_rows(plan: Plan, unit: Json, progress: Progress) -> Iterator[Json]:
+def _refined_rows(plan: Plan, unit: Json, found: Iterable[pa.RecordBatch], progress: Progress) -> Iterator[Json]:
     judge_only = unit["judge_only"]
-    for batch in read_slices([Slice(**unit["slice"])]):
+    for batch in found:
         for row in batch.to_pylist():
             yield _judged(plan, row) if judge_only else _refine_row(plan, _refiner(plan), unit, row)
             progress((3 * len(row["text"]) + 64) // (_JUDGED if judge_only else 1))

@@ -10,18 +10,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
 from pipelines.engine import Event, Json, Task
+from pipelines.engine.taskfile import packed, unpacked
 from registry.publish import replacing, write_json
 
 
 def write_bundle(folder: Path, number: int, tasks: Iterable[Task]) -> None:
     """The tasks of one job, their keys in the order that they have here."""
     with replacing(folder / f"bundle-{number}.jsonl") as temporary, temporary.open("w") as file:
-        file.writelines(json.dumps(asdict(task)) + "\n" for task in tasks)
+        file.writelines(packed(task) + "\n" for task in tasks)
 
 
 def write_call(folder: Path, call: Json) -> None:
@@ -41,7 +41,7 @@ def read_call(folder: Path) -> Json | None:
 def read_bundle(folder: Path, number: int) -> Iterator[Task]:
     """The tasks of one job."""
     with (folder / f"bundle-{number}.jsonl").open("rb") as file:
-        yield from (Task(**json.loads(line)) for line in file)
+        yield from (unpacked(line) for line in file)
 
 
 class Told:
