@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -90,7 +91,8 @@ def build(
 
 
 def _build(run: Run) -> Built:
-    inputs = take_inventory(run.plan, run.layout.inventory, run.layout.logs / "parsers.log")
+    layout = run.layout
+    inputs = take_inventory(run.plan, layout.inventory, layout.logs / "parsers.log", layout.fetched)
     put([run.layout.inventory])
     name = _fingerprint(run.plan, inputs)
     manifest = read_manifest(run.layout.manifest)
@@ -98,6 +100,7 @@ def _build(run: Run) -> Built:
         bring(run.layout, manifest)
         return Built(run.layout, manifest, changed=False)
     extracted = extract.extract(run, inputs)
+    shutil.rmtree(layout.fetched, ignore_errors=True)
     refined = refine.refine(run, extracted)
     deduped = dedup.dedup(run, refined)
     sample = survey.survey(run, refined)

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from pipelines.engine import Json
 from pipelines.inventory import Input
 from pipelines.pack import Slice
-from pipelines.stages import extract, index, refine, resolve, slice_spec, task_bytes, write
+from pipelines.stages import extract, index, refine, refining, resolve, slice_spec, task_bytes, write
+from registry.layout import Layout
 from registry.publish import replacing
 
 if TYPE_CHECKING:
@@ -100,16 +101,18 @@ def _measure(plan: Plan, changes: Sequence[str], items: list[Input], folder: Pat
     """What the tasks of the build took for some inputs."""
     sample = Sampled(bytes=sum(item.bytes for item in items))
     spec = {"recipe": str(plan.path.resolve()), "changes": list(changes)}
-    reading = {**spec, **extract.reading(plan, items, folder / "log")}
+    reading = {**spec, **extract.reading(plan, items, Layout(folder))}
     extracted = _timed(sample, "extract", extract.task, reading, folder)
     slices = _slices(folder / "extract.arrow", extracted)
-    units = [refine.unit_spec(refine.Unit(items[n], piece, str(i), str(i)), {}) for i, (n, piece) in enumerate(slices)]
+    units = [
+        refine.unit_spec(refine.Unit(items[n], i, piece, str(i), str(i)), {}) for i, (n, piece) in enumerate(slices)
+    ]
     sample.text = 3 * sum(piece.size for _, piece in slices)
-    refine.task({**spec, "units": []}, folder / "warm", lambda _: None)  # loads dictionary and rules, once per worker
-    refined = _timed(sample, "refine", refine.task, {**spec, "units": units}, folder)
-    pieces = [slice_spec(piece) for _, piece in _slices(folder / "refine.arrow", refined)]
+    refining.task({**spec, "units": []}, folder / "warm", lambda _: None)  # loads dictionary and rules, once per worker
+    refined = _timed(sample, "refine", refining.task, {**spec, "units": units}, folder)
+    pieces = [slice_spec(Slice(str(folder / "refine.arrow"), *place)) for *_, place in refined["units"]]
     _timed(sample, "dedup", index.task, {"slices": pieces, **index.options(plan)}, folder)
-    sample.work = sum(path.stat().st_size for path in folder.iterdir())
+    sample.work = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
     _write_nothing(folder / "none.arrow")
     write.tokenizer(plan)
     settled = {**spec, "slices": pieces, "deduped": [str(folder / "none.arrow")], "reports": {}, "fast": False}

@@ -5,8 +5,8 @@ Of an archive every member is an input of its own, `archive.zip!/member`, in the
 its names and index files are hostile, so it is listed in a sandbox.
 Later stages see this list only, never a folder, so files that come or go during a build change nothing in it. A file
 whose size, time and inode are as they were is not read again: an unchanged folder of 100,000 files is listed in about a
-second. Of a file at a URL it is size, time and ETag; it is fetched to be hashed, and kept no longer. Files and folders
-whose names begin with a dot are left out.
+second. Of a file at a URL it is size, time and ETag; a copy that was fetched to be hashed is kept for stage 2, if there
+is room. Files and folders whose names begin with a dot are left out.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path, PurePath, PurePosixPath
 from queue import SimpleQueue
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from pipelines.copies import Copies
 from pipelines.extract.sandbox import Sandbox
 from registry.errors import InputError, RecipeError
 from registry.publish import replacing
-from registry.storage import Found, fetch_file, is_url, listed, plain_path
+from registry.storage import Found, is_url, listed, plain_path
 
 if TYPE_CHECKING:
     from pipelines.preflight import Plan
@@ -84,31 +84,34 @@ class Place:
         return _Stat.of(Path(self.where))
 
     @contextmanager
-    def local(self) -> Iterator[Path]:
-        """The file on this machine; a copy while the block runs, where it lies elsewhere."""
+    def local(self, copies: Copies) -> Iterator[Path]:
+        """The file on this machine; a copy, where it lies elsewhere."""
         if isinstance(self.where, Path):
             yield self.where
         else:
-            with TemporaryDirectory() as folder:
-                yield fetch_file(self.where, Path(folder))
+            with copies.fetched(self.where, self.stat().size) as path:
+                yield path
 
 
-def take_inventory(plan: Plan, memory: Path | None, log: Path = Path(os.devnull)) -> list[Input]:
+def take_inventory(
+    plan: Plan, memory: Path | None, log: Path = Path(os.devnull), fetched: Path | None = None
+) -> list[Input]:
     """List and hash the inputs of all sources.
 
     Args:
         plan: what is built.
         memory: a file that remembers digests from one build to the next.
         log: a file for what the processes print that list archives.
+        fetched: a folder that keeps copies of what lies on a storage.
     """
     known = _recall(memory) if memory else {}
     places = [(source.name, place) for source in plan.recipe.sources for place in _listed(plan, source)]
-    limits = plan.recipe.extract.limits
+    limits, copies = plan.recipe.extract.limits, Copies(fetched)
     with ExitStack() as stack, ThreadPoolExecutor(_THREADS) as pool:  # hashing lets go of the GIL
         idle: SimpleQueue[Sandbox] = SimpleQueue()  # each starts its process when it is first asked
         for _ in range(_THREADS):
             idle.put(stack.enter_context(Sandbox(log, seconds=limits.seconds, memory=limits.bytes)))
-        found = list(pool.map(lambda place: _examine(*place, known=known, idle=idle), places))
+        found = list(pool.map(lambda place: _examine(*place, known=known, idle=idle, copies=copies), places))
     fresh = {
         (source, place.uri): (stat, [replace(item, place="") for item in items])
         for (source, place), (items, stat, when) in zip(places, found, strict=True)
@@ -169,6 +172,7 @@ def _examine(
     *,
     known: dict[tuple[str, str], tuple[_Stat, list[Input]]],
     idle: SimpleQueue[Sandbox],
+    copies: Copies,
 ) -> tuple[list[Input], _Stat | None, int]:
     """What a file is as inputs: itself, or the members of an archive; from memory where it is as it was."""
     now = time.time_ns()
@@ -177,7 +181,7 @@ def _examine(
         stat = place.stat()
         remembered, inputs = known.get((source, place.uri), (None, []))
         if remembered != stat:
-            with place.local() as path:
+            with place.local(copies) as path:
                 inputs = _inputs(source, place.uri, path, stat, idle)
         return [replace(item, place=where) for item in inputs], stat, now
     except OSError as error:

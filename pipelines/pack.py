@@ -77,12 +77,17 @@ def write_pack(path: Path, schema: pa.Schema) -> Iterator[PackWriter]:
 
 def read_slices(slices: Iterable[Slice], columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
     """The rows of `slices`, in their order, as batches that never cross a slice; one is in memory at a time."""
-    open_packs: dict[str, _Pack] = {}
+    for batches in read_each(slices, columns):
+        yield from batches
+
+
+def read_each(slices: Iterable[Slice], columns: Sequence[str] | None = None) -> Iterator[Iterator[pa.RecordBatch]]:
+    """As `read_slices`, for each slice by itself; to be read before the next one is asked for."""
+    path, pack = "", None
     for piece in slices:
-        if piece.path not in open_packs:
-            open_packs.clear()  # neighbours lie in one pack more often than not; one open file is enough
-            open_packs[piece.path] = _Pack(piece.path, columns)
-        yield from open_packs[piece.path].rows(piece.first, piece.rows)
+        if pack is None or path != piece.path:
+            path, pack = piece.path, _Pack(piece.path, columns)  # neighbours lie in one pack more often than not
+        yield pack.rows(piece.first, piece.rows)
 
 
 class _Pack:

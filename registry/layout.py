@@ -110,6 +110,11 @@ class Layout:
         """What workers and parsers printed."""
         return self.work / "logs"
 
+    @property
+    def fetched(self) -> Path:
+        """Copies of inputs that lie on a storage, until they are read."""
+        return self.work / "fetched"
+
     def stage(self, name: str) -> Path:
         """The intermediates of one stage: `<task>.json` records beside the outputs they name."""
         return self.work / name

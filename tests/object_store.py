@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from registry import layout
 
@@ -30,6 +33,7 @@ class Store:
     client: Any
     port: int
     env: dict[str, str]
+    log: Path
 
     def keys(self, prefix: str) -> set[str]:
         """The names of all objects that begin so."""
@@ -40,6 +44,11 @@ class Store:
         """The bytes of an object."""
         data: bytes = self.client.get_object(Bucket="bucket", Key=key)["Body"].read()
         return data
+
+    def fetched(self, prefix: str) -> Counter[str]:
+        """How often each object below a prefix was asked for, whole or in part."""
+        asked = re.findall(rf'"GET /bucket/({re.escape(prefix)}[^ ?]+)[ ?]', self.log.read_text())
+        return Counter(unquote(name) for name in asked)
 
     def contents(self, prefix: str) -> dict[str, bytes]:
         """Every published object of a build, by its name within it."""
@@ -72,7 +81,7 @@ def s3_store(log: Path) -> Iterator[Store]:
             "s3", endpoint_url=address, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
         )
         client.create_bucket(Bucket="bucket")
-        yield Store(client, port, {**who, "AWS_ENDPOINT_URL": address})
+        yield Store(client, port, {**who, "AWS_ENDPOINT_URL": address}, log)
     finally:
         server.kill()
         server.wait()

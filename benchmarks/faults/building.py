@@ -67,7 +67,7 @@ class Building:
         assert self.process.stderr is not None
         for line in self.process.stderr:
             self.lines.append(line)
-            stage = line.partition(":")[0]
+            stage = line.partition(":")[0].partition(",")[0]  # "dedup, paragraphs: 1 task"
             if stage in STAGES:
                 self._enter("report" if line.startswith("write: done") else stage)
         self._enter("end")

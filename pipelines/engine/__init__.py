@@ -7,6 +7,7 @@ folder listings, so taking up an interrupted build is the same everywhere. Where
 
     process.py      one child process, a channel to it, and what kills it
     worker.py       what runs in the child: perform tasks until the channel closes
+    taskfile.py     tasks that are too many to hold
     attempts.py     what is to do, what was tried how often, what came of it: the same for all engines
     local.py        the launcher for one machine: spawned, reused workers
     ray.py          the launcher for a Ray cluster: one Ray task per task
@@ -19,16 +20,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from registry.names import Registry
 
 if TYPE_CHECKING:
+    from pipelines.engine.attempts import Outcomes
     from registry.recipe import EngineOptions
 
 Json = dict[str, Any]
+Status = Literal["done", "failed", "lost", "timeout"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +53,23 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a task ended. `result` is what its record says, where `status` is "done"."""
+    """How a task ended. What it gave, where `status` is "done", its record says."""
 
     id: str
-    status: Literal["done", "failed", "lost", "timeout"]
+    status: Status
     attempts: int
-    result: Json = field(default_factory=dict)
     error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something to show while tasks run: one has started, has done `amount` of its weight, or has ended."""
+    """Something to show while tasks run: one has started, has done `amount` of its weight, or has ended.
 
-    kind: Literal["started", "progress", "done", "failed", "lost", "timeout"]
-    task: str
+    `task` is its place among the tasks of the call.
+    """
+
+    kind: Literal["started", "progress"] | Status
+    task: int
     amount: int = 0
     text: str = ""
 
@@ -83,8 +88,8 @@ class Engine(Protocol):
         retries: int,
         timeout: float | None,
         on_event: Callable[[Event], None],
-    ) -> list[Outcome]:
-        """Perform `function` ("module:name") on each task; outcomes come in the order of `tasks`."""
+    ) -> Outcomes:
+        """Perform `function` ("module:name") on each task; one is read from `tasks` when its turn comes."""
         ...
 
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
 
-from pipelines.engine import Event, Outcome, Site, Task
-from pipelines.engine.attempts import Attempts, Loss
+from pipelines.engine import Event, Site, Task
+from pipelines.engine.attempts import Attempts, Loss, Outcomes
 from pipelines.engine.process import Child
 from registry.errors import StageError
 
@@ -37,7 +37,7 @@ class _Slot:
     """A worker and what it is doing."""
 
     child: Child
-    task: Task | None = None
+    task: int | None = None
     deadline: float = float("inf")
     ready: bool = False
 
@@ -74,7 +74,7 @@ class LocalEngine:
         retries: int,
         timeout: float | None,
         on_event: Callable[[Event], None],
-    ) -> list[Outcome]:
+    ) -> Outcomes:
         """Perform `function` on each task, the heaviest first so that none is left running alone at the end."""
         attempts = Attempts(function, tasks, retries=retries, timeout=timeout, on_event=on_event)
         while attempts.left:
@@ -91,10 +91,11 @@ class LocalEngine:
             self._slots.append(_Slot(Child("pipelines.engine.worker", log)))
 
     def _assign(self, slot: _Slot, attempts: Attempts) -> None:
-        task = slot.task = attempts.take()
+        number = slot.task = attempts.take()
+        task = attempts.tasks[number]
         slot.deadline = time.monotonic() + attempts.timeout if attempts.timeout else float("inf")
         slot.child.send({"id": task.id, "function": attempts.function, "spec": task.spec, "folder": task.folder})
-        attempts.started(task)
+        attempts.started(number)
 
     def _listen(self, attempts: Attempts) -> None:
         """Wait for the next thing that any worker says, or for its death, or for its time to run out."""
@@ -127,8 +128,7 @@ class LocalEngine:
             return
         slot.task, slot.deadline = None, float("inf")
         if message["kind"] == "done":
-            result = message["result"]
-            attempts.done(task, result if isinstance(result, dict) else {})
+            attempts.done(task)
         else:
             attempts.failed(task, str(message["error"]))
 

@@ -29,7 +29,7 @@ class Tally:
         self.tasks = tasks
         self.weight = weight
         self.ended = 0
-        self._partial: dict[str, int] = {}
+        self._partial: dict[int, int] = {}
         self._whole = 0
 
     def add(self, event: Event) -> None:

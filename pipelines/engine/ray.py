@@ -23,9 +23,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.engine import Event, Json, Outcome, Site, Task
-from pipelines.engine.attempts import Attempts, Loss
+from pipelines.engine.attempts import Attempts, Loss, Outcomes
 from pipelines.engine.local import LocalEngine
 from pipelines.engine.records import await_record, version_here
+from pipelines.engine.taskfile import packed, unpacked
 from registry.errors import StageError, UsageError
 from registry.mirror import mirror_of
 
@@ -47,7 +48,7 @@ def start(site: Site) -> RayEngine:
 class _Flight:
     """A Ray task that has been handed in."""
 
-    task: Task
+    task: int
     attempt: int
     deadline: float = float("inf")
     late: bool = False
@@ -91,7 +92,7 @@ class RayEngine:
         retries: int,
         timeout: float | None,
         on_event: Callable[[Event], None],
-    ) -> list[Outcome]:
+    ) -> Outcomes:
         """Perform `function` on each task. What a dying node was doing is done again on another."""
         attempts = Attempts(function, tasks, retries=retries, timeout=timeout, on_event=on_event)
         flights: dict[Any, _Flight] = {}
@@ -115,11 +116,11 @@ class RayEngine:
         return asked or int(self._ray.cluster_resources().get("CPU", 0)) + 1
 
     def _hand_in(self, attempts: Attempts, flights: dict[Any, _Flight]) -> None:
-        task = attempts.take()
-        attempt = attempts.tried(task)
-        call = {"function": attempts.function, "timeout": attempts.timeout, "task": asdict(task), "attempt": attempt}
-        call |= {"version": version_here(), "logs": str(self.site.logs / "ray")}
-        flights[self._perform.remote(json.dumps(call), self._board)] = _Flight(task, attempt)
+        number = attempts.take()
+        attempt, task = attempts.tried(number), attempts.tasks[number]
+        call = {"function": attempts.function, "timeout": attempts.timeout, "task": packed(task)}
+        call |= {"number": number, "attempt": attempt, "version": version_here(), "logs": str(self.site.logs / "ray")}
+        flights[self._perform.remote(json.dumps(call), self._board)] = _Flight(number, attempt)
 
     def _settle(self, reference: Any, flight: _Flight, attempts: Attempts) -> None:
         """What came of a Ray task: its outcome, or why there is none."""
@@ -134,7 +135,9 @@ class RayEngine:
             return
         match outcome.status:
             case "done":
-                attempts.done(task, await_record(Path(task.folder), task.id))
+                own = attempts.tasks[task]
+                await_record(Path(own.folder), own.id)
+                attempts.done(task)
             case "failed":
                 attempts.failed(task, outcome.error)
             case _:
@@ -147,7 +150,7 @@ class RayEngine:
         except self._ray.exceptions.RayError:
             self._board = self._start_board()  # its node is gone; what it had heard was for show
             return
-        flying = {(flight.task.id, flight.attempt): flight for flight in flights.values()}
+        flying = {(flight.task, flight.attempt): flight for flight in flights.values()}
         for task, attempt, kind, amount in told:
             if (flight := flying.get((task, attempt))) is None:
                 continue
@@ -237,12 +240,12 @@ class _Board:
     """Where tasks tell that they have begun and how far they are; an actor beside the driver, which collects."""
 
     def __init__(self) -> None:
-        self._told: list[tuple[str, int, str, int]] = []
+        self._told: list[tuple[int, int, str, int]] = []
 
-    def tell(self, task: str, attempt: int, kind: str, amount: int) -> None:
+    def tell(self, task: int, attempt: int, kind: str, amount: int) -> None:
         self._told.append((task, attempt, kind, amount))
 
-    def collect(self) -> list[tuple[str, int, str, int]]:
+    def collect(self) -> list[tuple[int, int, str, int]]:
         told, self._told = self._told, []
         return told
 
@@ -253,9 +256,9 @@ def _perform(call: str, board: Any) -> str:
     if asked["version"] != version_here():
         raise StageError(f"{socket.gethostname()} has another version of corpus-foundry than the build began with")
     engine = _local_engine(Path(asked["logs"]) / socket.gethostname())
-    task, telling = Task(**asked["task"]), _Telling(board, asked["attempt"])
+    task, telling = unpacked(asked["task"]), _Telling(board, asked["number"], asked["attempt"])
     outcomes = engine.run(asked["function"], [task], retries=0, timeout=asked["timeout"], on_event=telling)
-    return json.dumps({**asdict(outcomes[0]), "result": {}})  # the driver reads it from the record
+    return json.dumps(asdict(outcomes[0]))
 
 
 @cache
@@ -266,16 +269,16 @@ def _local_engine(logs: Path) -> LocalEngine:
 class _Telling:
     """Passes events on to the board, progress in sums of about a second's worth."""
 
-    def __init__(self, board: Any, attempt: int) -> None:
-        self._board, self._attempt = board, attempt
+    def __init__(self, board: Any, task: int, attempt: int) -> None:
+        self._board, self._task, self._attempt = board, task, attempt
         self._amount, self._last = 0, time.monotonic()
 
     def __call__(self, event: Event) -> None:
         self._amount += event.amount if event.kind == "progress" else 0
         if event.kind == "started":
-            self._board.tell.remote(event.task, self._attempt, "started", 0)
+            self._board.tell.remote(self._task, self._attempt, "started", 0)
         elif event.kind == "progress" and time.monotonic() - self._last >= _PULSE:
-            self._board.tell.remote(event.task, self._attempt, "progress", self._amount)
+            self._board.tell.remote(self._task, self._attempt, "progress", self._amount)
             self._amount, self._last = 0, time.monotonic()
 
 

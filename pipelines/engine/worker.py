@@ -1,11 +1,12 @@
 """What runs in a worker process: perform tasks until the channel closes.
 
 In: messages ``{"id", "function", "spec", "folder"}``. Out: ``{"ready"}`` once, ``{"progress"}`` as a task goes on, then
-``{"done", "result"}`` or ``{"failed", "error"}``. `perform` is all that another launcher needs.
+``{"done"}`` or ``{"failed", "error"}``. `perform` is all that another launcher needs.
 """
 
 from __future__ import annotations
 
+import errno
 import resource
 import sys
 import time
@@ -31,7 +32,7 @@ Progress = Callable[[int], None]
 _PULSE = 0.1  # seconds between two tellings of progress
 
 
-def perform(function: str, task: str, spec: Json, folder: str, progress: Progress) -> Json:
+def perform(function: str, task: str, spec: Json, folder: str, progress: Progress) -> None:
     """Run one task and write its record last. `function` takes (spec, target, progress) and returns its result.
 
     `target` is a path in `folder` that begins with the task's id: whatever the task publishes has a name of its own.
@@ -43,17 +44,16 @@ def perform(function: str, task: str, spec: Json, folder: str, progress: Progres
     if storage := spec.get("storage"):
         root = Path(storage["root"])
         mount(root, storage["url"])
-        fetch(_named(spec, f"{root}/", f"{Layout(root).logs}/"))
+        fetch(_named(spec, f"{root}/", (str(Layout(root).logs), str(Layout(root).fetched))))
     module, _, name = function.partition(":")
     result: Json = getattr(import_module(module), name)(spec, place / task, progress)
     put([place / output for output in result.get("outputs", [])])
     write_record(place, task, result)
     put([place / f"{task}.json"])
-    return result
 
 
-def _named(value: Any, below: str, but: str) -> set[Path]:
-    """The files below a folder that plain data names."""
+def _named(value: Any, below: str, but: tuple[str, ...]) -> set[Path]:
+    """The files below a folder that plain data names, but for what each machine has of its own."""
     if isinstance(value, str):
         return {Path(value)} if value.startswith(below) and not value.startswith(but) else set()
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
@@ -69,15 +69,29 @@ def _limit_memory(limit: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (limit or hard, hard))
 
 
-def describe(error: BaseException) -> str:
-    """An exception in one line for the user; the traceback goes to the worker's log."""
+def describe(error: BaseException, memory: int = 0) -> str:
+    """An exception in one line for the user; the traceback goes to the worker's log.
+
+    `memory` is the limit that the task had. What a stage noted of the error says where it was at work.
+    """
+    where = "".join(f" ({note})" for note in getattr(error, "__notes__", []))
     if isinstance(error, CorpusError):
-        return str(error)
-    if isinstance(error, MemoryError):
-        return "it needs more memory than engine.memory in the recipe allows; raise it, or lower the number of workers"
+        return f"{error}{where}"
+    if _starved(error, memory):
+        return (
+            f"it needs more than the {memory >> 20:,} MB that engine.memory in the recipe allows a worker{where}; "
+            "raise it, and lower the number of workers if the machine has no more"
+        )
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    return f"{type(error).__name__}: {error}"
+        return f"{error.strerror}: {error.filename}{where}" if error.filename else f"{error.strerror}{where}"
+    return f"{type(error).__name__}: {error}{where}"
+
+
+def _starved(error: BaseException, memory: int) -> bool:
+    """Whether it got no memory. Some C code then fails without an exception, and Python says that there is none."""
+    silent = isinstance(error, SystemError) and "without" in str(error)
+    refused = isinstance(error, OSError) and error.errno == errno.ENOMEM
+    return isinstance(error, MemoryError) or (bool(memory) and (silent or refused))
 
 
 def main() -> None:
@@ -108,13 +122,13 @@ def _telling(channel: Connection) -> Progress:
 
 def _answer(message: dict[str, Any], progress: Progress) -> dict[str, Any]:
     try:
-        result = perform(message["function"], message["id"], message["spec"], message["folder"], progress)
+        perform(message["function"], message["id"], message["spec"], message["folder"], progress)
     except Exception as error:  # noqa: BLE001 - whatever a task raises is its outcome
         with suppress(OSError):  # the log may lie on the disk whose end is the error
             traceback.print_exc()
             sys.stderr.flush()
-        return {"kind": "failed", "error": describe(error)}
-    return {"kind": "done", "result": result}
+        return {"kind": "failed", "error": describe(error, message["spec"].get("memory", 0))}
+    return {"kind": "done"}
 
 
 if __name__ == "__main__":

@@ -11,14 +11,16 @@ input's bytes, the options and the code, so a changed option, file or line of co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.engine import Engine, Json, Task
 from pipelines.engine.progress import shown
 from pipelines.engine.records import fingerprint, read_record
+from pipelines.engine.taskfile import TaskFile
 from pipelines.pack import Slice
 from registry.errors import StageError
 from registry.mirror import drop, mirror_of, names_in, pull
@@ -50,29 +52,35 @@ class Run:
         """What a worker needs to make the same plan."""
         return {"recipe": str(self.plan.path.resolve()), "changes": list(self.changes)}
 
-    def perform(self, stage: str, function: str, tasks: Sequence[Task], unit: str) -> list[Json]:
-        """Results of `tasks` in their order; those that are on record already are not done again.
+    def perform(self, stage: str, function: str, tasks: Iterable[Task], unit: str, *, step: str = "") -> Iterator[Json]:
+        """The results of `tasks` in their order, each read when it is asked for; what is on record is not done again.
+
+        A stage of several steps says which, for whoever watches.
 
         Raises:
             StageError: some could not be done. The others are done and stay.
         """
         folder = self.layout.stage(stage)
         pull(folder, ".json")
-        missing = [self._equipped(task) for task in tasks if read_record(folder, task.id) is None]
+        names, missing, weight = bytearray(), TaskFile(self.layout.work), 0
+        for task in tasks:
+            names += bytes.fromhex(task.id)
+            if read_record(folder, task.id) is None:
+                missing.append(self._equipped(task))
+                weight += task.weight
         if missing:
-            options = self.plan.recipe.engine
-            with shown(self.console, stage, len(missing), sum(t.weight for t in missing), unit) as on_event:
+            options, called = self.plan.recipe.engine, f"{stage}, {step}" if step else stage
+            with shown(self.console, called, len(missing), weight, unit) as on_event:
                 outcomes = self.engine.run(
                     function, missing, retries=options.retries, timeout=options.timeout, on_event=on_event
                 )
-            bad = [outcome for outcome in outcomes if outcome.status != "done"]
-            if bad:
+            if bad := outcomes.bad():
                 raise StageError(
-                    f"{stage}: {len(bad)} of {len(tasks)} tasks could not be done: {bad[0].error}\n"
+                    f"{called}: {len(bad)} of {len(names) // 16} tasks could not be done: {bad[0].error}\n"
                     f"What was done is kept; mend the cause and run the same command again. Logs: {self.layout.logs}"
                 )
             pull(folder, ".json")
-        return [self._result(folder, task) for task in tasks]
+        return (self._result(folder, names[at : at + 16].hex()) for at in range(0, len(names), 16))
 
     def _equipped(self, task: Task) -> Task:
         """A task with what every worker has to know: where the build is kept, and how much memory it may take."""
@@ -82,21 +90,21 @@ class Run:
             around["storage"] = {"root": str(mirror.root), "url": mirror.storage.url}
         return replace(task, spec={**task.spec, **around})
 
-    def _result(self, folder: Path, task: Task) -> Json:
-        result = read_record(folder, task.id)
+    def _result(self, folder: Path, task: str) -> Json:
+        result = read_record(folder, task)
         if result is None:
             raise StageError(f"{folder}: the record of a finished task has vanished; run the same command again")
         return result
 
 
-def groups_on_record(folder: Path, entry: str = "groups") -> dict[str, list[Slice]]:
-    """Slices by key, of every finished task whose outputs are still whole; `entry` of its result holds the keys."""
-    known: dict[str, list[Slice]] = {}
-    for result in results_on_record(folder):
-        pack = str(folder / result["outputs"][0])
-        for key, slices in result.get(entry, []):
-            known[key] = [Slice(pack, *numbers) for numbers in slices]
-    return known
+@contextmanager
+def naming(place: str) -> Iterator[None]:
+    """An exception in the block is told with the place at which work was."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"at {place}")
+        raise
 
 
 def results_on_record(folder: Path) -> Iterator[Json]:
@@ -138,7 +146,7 @@ def batches(items: Iterable[tuple[Any, int]], largest: int) -> Iterator[list[tup
 def lasting_batches(items: Iterable[tuple[Any, int]], largest: int) -> Iterator[list[tuple[Any, int]]]:
     """As `batches`, cut so that an item more or less changes its own run and seldom more than the next.
 
-    An item begins with its key. A run ends before the smallest hash of a key among the places where it would have
+    An item begins with its name. A run ends before the smallest hash of a name among the places where it would have
     between half and all of the wanted size (content-defined chunking); after a change the cuts soon fall as before.
     """
     pairs = list(items)
@@ -159,7 +167,7 @@ def lasting_batches(items: Iterable[tuple[Any, int]], largest: int) -> Iterator[
 
 def slice_spec(piece: Slice) -> Json:
     """A slice as plain data."""
-    return asdict(piece)
+    return {"path": piece.path, "first": piece.first, "rows": piece.rows, "size": piece.size}
 
 
 def sweep(folder: Path, keep: Iterable[str]) -> None:

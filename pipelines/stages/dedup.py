@@ -109,7 +109,7 @@ def _search_spec(plan: Plan, folder: Path, indexes: list[Json]) -> Json:
 def _whole(run: Run, spec: Json) -> tuple[Path, Json]:
     folder = run.layout.stage("dedup")
     task = Task(fingerprint("whole", spec["key"], spec["containment"]), spec, str(folder), spec["documents"])
-    (told,) = run.perform("dedup", f"{__name__}:whole_task", [task], "documents")
+    (told,) = run.perform("dedup", f"{__name__}:whole_task", [task], "documents", step="duplicates")
     return folder / f"{task.id}.arrow", told["told"]
 
 
@@ -119,7 +119,7 @@ def _plant(run: Run, spec: Json) -> list[str]:
         return []
     folder = run.layout.stage("dedup")
     task = Task(fingerprint("plant", spec["key"]), spec, str(folder), 1)
-    run.perform("dedup", f"{__name__}:plant_task", [task], "tasks")
+    run.perform("dedup", f"{__name__}:plant_task", [task], "tasks", step="self-test")
     return [str(folder / f"{task.id}.arrow")]
 
 

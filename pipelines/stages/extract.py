@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from pipelines.copies import taken
 from pipelines.engine import Json, Task
 from pipelines.engine.records import code_version, fingerprint
 from pipelines.extract import Failure, Part, Raw
@@ -27,7 +29,7 @@ from pipelines.preflight import plan_once
 from pipelines.stages import Progress, Run, batches, results_on_record, sweep
 from registry.errors import InputError, StageError
 from registry.names import extractor
-from registry.storage import fetch_file, is_url
+from registry.storage import is_url
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -118,7 +120,7 @@ def extract(run: Run, inputs: list[Input]) -> list[tuple[Input, str, list[Slice]
         run.perform(
             "extract",
             f"{__name__}:task",
-            [_task(run, batch, folder) for batch in batches(missing, run.plan.recipe.engine.task_bytes)],
+            (_task(run, batch, folder) for batch in batches(missing, run.plan.recipe.engine.task_bytes)),
             "bytes",
         )
         known = Known(folder)
@@ -140,12 +142,12 @@ def missing(plan: Plan, layout: Layout, inputs: list[Input]) -> list[Input]:
 
 
 def _task(run: Run, batch: list[tuple[Any, int]], folder: Path) -> Task:
-    spec = {**run.recipe_spec, **reading(run.plan, [item for (item, _), _ in batch], run.layout.logs / "parsers.log")}
+    spec = {**run.recipe_spec, **reading(run.plan, [item for (item, _), _ in batch], run.layout)}
     name = fingerprint([k for (_, k), _ in batch])
     return Task(name, spec, str(folder), max(1, sum(size for _, size in batch)))
 
 
-def reading(plan: Plan, inputs: list[Input], log: Path) -> Json:
+def reading(plan: Plan, inputs: list[Input], layout: Layout) -> Json:
     """What a task has to know of the inputs that it reads."""
     items = [
         {
@@ -160,7 +162,7 @@ def reading(plan: Plan, inputs: list[Input], log: Path) -> Json:
         }
         for item in inputs
     ]
-    return {"inputs": items, "log": str(log)}
+    return {"inputs": items, "log": str(layout.logs / "parsers.log"), "fetched": str(layout.fetched)}
 
 
 def task(spec: Json, target: Path, progress: Progress) -> Json:
@@ -172,10 +174,10 @@ def task(spec: Json, target: Path, progress: Progress) -> Json:
     groups: list[Json | list[Any]] = []
     with (
         TemporaryDirectory() as scratch,
+        closing(_Nearby(Path(scratch), Path(spec["fetched"]))) as nearby,
         Sandbox(Path(spec["log"]), seconds=limits.seconds, memory=limits.bytes) as sandbox,
         write_pack(output, schema()) as pack,
     ):
-        nearby = _Nearby(Path(scratch))
         for item in spec["inputs"]:
             format, rows = _read(plan, sandbox, item, nearby)  # noqa: A001
             formats.append([item["key"], format])
@@ -187,10 +189,17 @@ def task(spec: Json, target: Path, progress: Progress) -> Json:
 class _Nearby:
     """The bytes of inputs as files on this machine: where they lie, fetched from a storage, or out of an archive."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder / "fetched"
-        self._unpacker = Unpacker(folder)
-        self._last: tuple[str, Path] = ("", folder)
+    def __init__(self, scratch: Path, kept: Path) -> None:
+        self._scratch = scratch
+        self._kept = kept
+        self._unpacker = Unpacker(scratch)
+        self._last: tuple[str, Path] = ("", scratch)
+        self._copy = ExitStack()
+
+    def close(self) -> None:
+        """Delete the copy that was fetched last."""
+        self._copy.close()
+        self._last = "", self._scratch
 
     def find(self, item: Json) -> Path:
         """Where the bytes of an input lie.
@@ -208,9 +217,9 @@ class _Nearby:
         if not is_url(place):
             return Path(place)
         if self._last[0] != place:
-            self._last[1].unlink(missing_ok=True) if self._last[0] else None
+            self.close()
             try:
-                self._last = place, fetch_file(place, self._folder)
+                self._last = place, self._copy.enter_context(taken(place, self._kept, self._scratch))
             except FileNotFoundError:
                 raise InputError("changed", "the file went away while the build ran; build again") from None
         return self._last[1]

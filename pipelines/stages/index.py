@@ -28,13 +28,13 @@ def index(run: Run, refined: list[tuple[Unit, Slice]]) -> list[Json]:
     folder = run.layout.stage("dedup")
     chosen = options(run.plan)
     key = fingerprint(chosen["bands"], chosen["priority"], code_version(*CODE))
-    pieces = [((unit.key, piece), weight(piece)) for unit, piece in refined]
+    pieces = [((unit.place, unit.key, piece), weight(piece)) for unit, piece in refined]
     tasks = []
     for batch in lasting_batches(pieces, run.plan.recipe.engine.task_bytes):
-        slices = [slice_spec(piece) for (_, piece), _ in batch]
-        name = fingerprint("index", key, [own for (own, _), _ in batch])
+        slices = [slice_spec(piece) for (_, _, piece), _ in batch]
+        name = fingerprint("index", key, [own for (_, own, _), _ in batch])
         tasks.append(Task(name, {"slices": slices, **chosen}, str(folder), sum(piece["rows"] for piece in slices)))
-    results = run.perform("dedup", f"{__name__}:task", tasks, "documents")
+    results = run.perform("dedup", f"{__name__}:task", tasks, "documents", step="indexes")
     return [result["index"] for result in results]
 
 

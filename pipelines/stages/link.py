@@ -27,11 +27,13 @@ def link(run: Run, spec: Json) -> list[str]:
     """The files of links of all rounds."""
     from pipelines.dedup.buckets import rounds
 
-    files: list[str] = _tasks(run, spec, ["known"], "", 1) if spec["builds"] else []
-    files += _tasks(run, spec, ["whole"], "", parts_of(spec, 1))
+    files: list[str] = _tasks(run, spec, ["known"], "", 1, "earlier builds") if spec["builds"] else []
+    files += _tasks(run, spec, ["whole"], "", parts_of(spec, 1), "copies")
+    tried = 0
     for names in rounds(spec["bands"]) if spec["threshold"] else []:
-        labels = _labels(run, spec, files)
-        files += _tasks(run, spec | {"links": []}, names, labels, parts_of(spec, len(names)))
+        tried += len(names)
+        step, parts = f"links by {tried} of {spec['bands']} bands", parts_of(spec, len(names))
+        files += _tasks(run, spec | {"links": []}, names, _labels(run, spec, files), parts, step)
     return files
 
 
@@ -55,7 +57,7 @@ def open_shelf(spec: Json) -> tuple[Shelf, int, int]:
     return shelf, settled, int(shelf.bases[len(spec["indexes"])])
 
 
-def _tasks(run: Run, spec: Json, names: list[str], labels: str, parts: int) -> list[str]:
+def _tasks(run: Run, spec: Json, names: list[str], labels: str, parts: int, step: str) -> list[str]:
     folder = run.layout.stage("dedup")
     tasks = [
         Task(
@@ -66,14 +68,14 @@ def _tasks(run: Run, spec: Json, names: list[str], labels: str, parts: int) -> l
         )
         for part in range(parts)
     ]
-    run.perform("dedup", f"{__name__}:link_task", tasks, "ranges")
+    run.perform("dedup", f"{__name__}:link_task", tasks, "ranges", step=step)
     return [str(folder / f"{task.id}.npz") for task in tasks]
 
 
 def _labels(run: Run, spec: Json, links: list[str]) -> str:
     folder = run.layout.stage("dedup")
     task = Task(fingerprint("labels", links), spec | {"links": links}, str(folder), 1)
-    run.perform("dedup", f"{__name__}:label_task", [task], "labels")
+    run.perform("dedup", f"{__name__}:label_task", [task], "labels", step="links so far")
     return str(folder / f"{task.id}.npy")
 
 

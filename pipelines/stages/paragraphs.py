@@ -58,7 +58,7 @@ def paragraphs(run: Run, refined: list[tuple[Unit, Slice]], duplicates: Path) ->
         )
         for part in range(ranges)
     ]
-    run.perform("dedup", f"{__name__}:task", tasks, "tasks")
+    run.perform("dedup", f"{__name__}:task", tasks, "tasks", step="paragraphs")
     return [folder / f"{task.id}.arrow" for task in tasks]
 
 

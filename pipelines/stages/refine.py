@@ -1,49 +1,38 @@
 """Stage 3: documents -> cleaned, measured, judged documents with what dedup needs of them.
 
-A group of rows is what one slice of one input became. It has two keys: of what was measured (the slice's own key, its
-place in the sources, every option and line of code that cleans and measures) and of what judged it besides. A changed
-file is refined alone; where nothing but thresholds changed, the rows on record are judged again from the measurements
-that they hold, and nothing is read, cleaned or measured.
+A group of rows is what one slice of one input became. It has two keys on record: of what was measured (the slice's own
+key, its place in the sources, every option and line of code that cleans and measures) and of what judged it besides. A
+changed file is refined alone; where nothing but thresholds changed, the rows on record are judged again from the
+measurements that they hold, and nothing is read, cleaned or measured. To later stages a group has a third key, of what
+was measured and of the verdicts: where other thresholds judge as before, nothing follows.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from itertools import accumulate
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.engine import Json, Task
 from pipelines.engine.records import code_version, fingerprint
 from pipelines.inventory import Input
-from pipelines.pack import Slice, plain, read_slices, write_pack
-from pipelines.policy import REFUSED
-from pipelines.preflight import plan_once
-from pipelines.quality.profiles import decided_by_profile
-from pipelines.stages import Progress, Run, batches, groups_on_record, slice_spec, sweep, weight
-from registry.document import Metadata, make_document
-from registry.errors import InputError
-from registry.ledger import Verdict, cuts_type
+from pipelines.pack import Slice
+from pipelines.stages import Run, batches, results_on_record, slice_spec, sweep, weight
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    import pyarrow as pa
-
     from pipelines.preflight import Plan
-    from pipelines.refine import Refined, Refiner
-    from registry.document import Document
 
 CODE = (
     "pipelines.normalize", "pipelines.survey", "pipelines.privacy", "pipelines.suspects", "pipelines.words",
     "pipelines.offsets", "pipelines.quality", "pipelines.items", "pipelines.content", "pipelines.decontaminate",
     "pipelines.refine", "pipelines.dedup.folding", "pipelines.dedup.kernel", "pipelines.dedup.minhash",
     "pipelines.dedup.shingle", "pipelines.dedup.paragraphs", "pipelines.dedup.wrapped", "pipelines.blocks",
-    "pipelines.stages.refine", "registry.document", "fugashi==", "unidic-lite==", "datatrove==", "datasketch==",
-    "numba==", "pyarrow==", "zstandard==",
+    "pipelines.stages.refine", "pipelines.stages.refining", "registry.document", "fugashi==", "unidic-lite==",
+    "datatrove==", "datasketch==", "numba==", "pyarrow==", "zstandard==",
 )  # fmt: skip
-_JUDGED = 48  # how much less it takes to judge a document than to measure it
-_INPUT_FIELDS = ("source", "uri", "part", "kind", "media_type", "sha256", "title", "date", "licence")
+JUDGED = 48  # how much less it takes to judge a document than to measure it
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,35 +40,15 @@ class Unit:
     """What is refined under one key: a slice of the documents of one input."""
 
     item: Input
+    number: int  # of the slice within its input
     piece: Slice
     measured: str  # key of its cleaned and measured rows, whatever judges them
-    key: str
+    key: str  # of the rows: at first by what judges them, then by how they were judged
 
-
-def schema() -> pa.Schema:
-    """Rows of a pack: all that the ledger will say of a document but its duplicates and tokens; and the sketch."""
-    import pyarrow as pa
-
-    texts = ["id", *_INPUT_FIELDS, "fate", "stage", "rule", "error"]
-    return pa.schema(
-        [
-            *(pa.field(name, pa.string()) for name in texts),
-            pa.field("value", pa.float64()),
-            pa.field("threshold", pa.float64()),
-            pa.field("chars", pa.int64()),
-            pa.field("words", pa.int64()),
-            pa.field("measurements", pa.map_(pa.string(), pa.float64())),
-            pa.field("cuts", cuts_type()),
-            pa.field("metadata", pa.map_(pa.string(), pa.string())),
-            pa.field("text", pa.large_string()),
-            pa.field("content", pa.binary()),
-            pa.field("form", pa.uint64()),
-            pa.field("figures", pa.uint64()),
-            pa.field("paragraphs", pa.binary()),
-            pa.field("signature", pa.binary()),
-            pa.field("shingles", pa.large_binary()),
-        ]
-    )
+    @property
+    def place(self) -> tuple[str, str, int]:
+        """Where it stands in the sources: what work is cut by, so that the cuts stay whatever is done with it."""
+        return self.item.source, self.item.uri, self.number
 
 
 def measuring_key(plan: Plan) -> str:
@@ -119,16 +88,32 @@ def refine(run: Run, extracted: list[tuple[Input, str, list[Slice]]]) -> list[tu
     """Every unit with the rows it became, in the order of the inventory."""
     folder = run.layout.stage("refine")
     units = list(_units(run.plan, extracted))
-    known = groups_on_record(folder)
-    measured = groups_on_record(folder, "measured")
-    missing = [unit for unit in units if unit.key not in known]
-    weighed = [(unit, weight(unit.piece) // (_JUDGED if unit.measured in measured else 1)) for unit in missing]
+    known = _Known(folder)
+    missing = [unit for unit in units if unit.key not in known.judged]
+    weighed = [(unit, weight(unit.piece) // (JUDGED if unit.measured in known.measured else 1)) for unit in missing]
     cut = batches(weighed, run.plan.recipe.engine.task_bytes)
-    run.perform("refine", f"{__name__}:task", [_task(run, batch, folder, measured) for batch in cut], "bytes of text")
-    known = groups_on_record(folder)
-    found = [(unit, known[unit.key][0]) for unit in units]
+    tasks = (_task(run, batch, folder, known.measured) for batch in cut)
+    run.perform("refine", "pipelines.stages.refining:task", tasks, "bytes of text")
+    judged = _Known(folder).judged if missing else known.judged
+    found = []
+    for unit in units:
+        piece, verdicts = judged[unit.key]
+        found.append((replace(unit, key=fingerprint(unit.measured, verdicts)), piece))
     sweep(folder, (piece.path for _, piece in found))
     return found
+
+
+class _Known:
+    """What was refined so far: rows and a digest of their verdicts by what judged them, rows by what was measured."""
+
+    def __init__(self, folder: Path) -> None:
+        self.judged: dict[str, tuple[Slice, str]] = {}
+        self.measured: dict[str, Slice] = {}
+        for result in results_on_record(folder):
+            pack = str(folder / result["outputs"][0])
+            for key, measured, verdicts, place in result.get("units", []):
+                self.measured[measured] = piece = Slice(pack, *place)
+                self.judged[key] = piece, verdicts
 
 
 def _units(plan: Plan, extracted: list[tuple[Input, str, list[Slice]]]) -> Iterator[Unit]:
@@ -138,16 +123,16 @@ def _units(plan: Plan, extracted: list[tuple[Input, str, list[Slice]]]) -> Itera
         for number, piece in enumerate(slices):
             place = (key, number, item.source, item.uri, item.sha256, licences[item.source])
             measured = fingerprint(measuring, *place)
-            yield Unit(item, piece, measured, fingerprint(judging, measured))
+            yield Unit(item, number, piece, measured, fingerprint(judging, measured))
 
 
-def _task(run: Run, batch: list[tuple[Any, int]], folder: Path, measured: dict[str, list[Slice]]) -> Task:
+def _task(run: Run, batch: list[tuple[Any, int]], folder: Path, measured: dict[str, Slice]) -> Task:
     units = [unit_spec(unit, measured) for unit, _ in batch]
     spec = {**run.recipe_spec, "units": units}
     return Task(fingerprint([unit["key"] for unit in units]), spec, str(folder), sum(size for _, size in batch))
 
 
-def unit_spec(unit: Unit, measured: Mapping[str, list[Slice]]) -> Json:
+def unit_spec(unit: Unit, measured: Mapping[str, Slice]) -> Json:
     """A unit as plain data: what to measure, or what was measured by its key and is only to be judged."""
     item = unit.item
     again = unit.measured in measured
@@ -157,134 +142,6 @@ def unit_spec(unit: Unit, measured: Mapping[str, list[Slice]]) -> Json:
         "source": item.source,
         "uri": item.uri,
         "sha256": item.sha256,
-        "slice": slice_spec(measured[unit.measured][0] if again else unit.piece),
+        "slice": slice_spec(measured[unit.measured] if again else unit.piece),
         "judge_only": again,
     }
-
-
-def task(spec: Json, target: Path, progress: Progress) -> Json:
-    """Refine the units of one task, or judge them again, into one pack."""
-    from pipelines.refine import together
-
-    plan = plan_once(spec["recipe"], tuple(spec["changes"]))
-    output = target.with_suffix(".arrow")
-    counts = [0] * len(spec["units"])
-    with write_pack(output, schema()) as pack:
-        for some in together(_given(plan, spec["units"]), lambda one: len(one.row["text"])):
-            for one, row in zip(some, _answers(plan, some), strict=True):
-                pack.add(row)
-                counts[one.unit] += 1
-                progress((3 * len(one.row["text"]) + 64) // (1 if one.document else _JUDGED))
-    sizes = [unit["slice"]["size"] for unit in spec["units"]]
-    firsts = [0, *accumulate(counts)]
-    places = [[list(place)] for place in zip(firsts, counts, sizes, strict=False)]
-    keys: dict[str, list[Any]] = {
-        entry: [[unit[name], place] for unit, place in zip(spec["units"], places, strict=True)]
-        for entry, name in (("groups", "key"), ("measured", "measured"))
-    }
-    return {"outputs": [output.name], **keys}
-
-
-_refiners: dict[int, Refiner] = {}
-
-
-def _refiner(plan: Plan) -> Refiner:
-    """One per process and plan: MeCab and the rules are loaded once."""
-    if id(plan) not in _refiners:
-        _refiners[id(plan)] = plan.refiner()
-    return _refiners[id(plan)]
-
-
-def _judged(plan: Plan, row: Json) -> Json:
-    """A refined row, judged by other thresholds."""
-    if not decided_by_profile(row):
-        return row
-    return {**row, **_fate(plan.profiles[row["kind"]].judge(dict(row["measurements"])))}
-
-
-@dataclass(frozen=True, slots=True)
-class _Given:
-    """A row of the stage before, or one on record that is only to be judged again: that has no document here."""
-
-    unit: int  # the place of its unit in the task
-    row: Json
-    document: Document | None
-
-
-def _given(plan: Plan, units: list[Json]) -> Iterator[_Given]:
-    for place, unit in enumerate(units):
-        for batch in read_slices([Slice(**unit["slice"])]):
-            for row in batch.to_pylist():
-                yield _Given(place, row, None if unit["judge_only"] else _document(plan, unit, row))
-
-
-def _document(plan: Plan, unit: Json, row: Json) -> Document:
-    source = next(s for s in plan.recipe.sources if s.name == unit["source"])
-    metadata = Metadata(
-        source=source.name,
-        uri=unit["uri"],
-        part=row["part"],
-        kind=source.kind,
-        media_type=row["media_type"],
-        sha256=unit["sha256"],
-        title=row["title"],
-        date=row["date"],
-        licence=source.licence,
-    )
-    return make_document(row["text"], metadata)
-
-
-def _answers(plan: Plan, given: list[_Given]) -> Iterator[Json]:
-    """What becomes of each row."""
-    documents = [one.document for one in given if one.document and not one.row["reason"]]
-    refined = iter(_refiner(plan).refine_all(documents) if documents else ())
-    for one in given:
-        if one.document is None:
-            yield _judged(plan, one.row)
-            continue
-        result = _unread(one.row) if one.row["reason"] else _result(next(refined), dict(one.row["measurements"]))
-        yield {"id": one.document.id, **one.document.metadata, "metadata": one.row["metadata"], **result}
-
-
-def _unread(row: Json) -> Json:
-    """What became of what has no text: a policy refused it, or no extractor could read it."""
-    if row["reason"] == REFUSED:
-        verdict = Verdict("policy", row["detail"], 0.0, 1.0)
-        return {**_nothing(), "error": "", **_fate(verdict)}
-    return _failed("extract", f"{row['reason']}: {row['detail']}" if row["detail"] else row["reason"])
-
-
-def _failed(stage: str, error: str) -> Json:
-    return {**_nothing(), "fate": "failed", "stage": stage, "error": error}
-
-
-def _fate(verdict: Verdict | None) -> Json:
-    if verdict is None:
-        return {"fate": "kept", "stage": "", "rule": "", "value": None, "threshold": None}
-    return {"fate": "rejected", **asdict(verdict)}
-
-
-def _result(refined: Refined | InputError, extracted: dict[str, float]) -> Json:
-    if isinstance(refined, InputError):
-        return _failed("refine", str(refined))
-    return {
-        **_fate(refined.verdict),
-        "error": "",
-        "chars": refined.chars,
-        "words": refined.words,
-        "measurements": plain({**extracted, **refined.measurements}),
-        "cuts": [asdict(cut) for cut in refined.cuts],
-        "text": refined.text,
-        "content": refined.content,
-        "form": refined.sketch.form,
-        "figures": refined.sketch.figures,
-        "paragraphs": refined.paragraphs,
-        "signature": refined.sketch.signature.tobytes(),
-        "shingles": refined.sketch.shingles.tobytes(),
-    }
-
-
-def _nothing() -> Json:
-    numbers: Json = {"value": None, "threshold": None, "form": 0, "figures": 0}
-    empty: Json = dict.fromkeys(("content", "paragraphs", "signature", "shingles"), b"")
-    return {"rule": "", **numbers, "chars": 0, "words": 0, "measurements": [], "cuts": [], "text": "", **empty}

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from pipelines.pack import Slice, plain, read_slices
+from pipelines.pack import Slice, plain, read_each
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,9 +31,9 @@ def read_reports(slices: Iterable[Slice]) -> tuple[dict[str, Facts], list[list[s
     """What every report says of itself, by report; and, for each slice, the reports that its rows belong to."""
     known: dict[str, Facts] = {}
     named: list[list[str]] = []
-    for piece in slices:
+    for batches in read_each(slices, ["id", "metadata"]):
         names: dict[str, None] = {}
-        for batch in read_slices([piece], ["id", "metadata"]):
+        for batch in batches:
             for facts in _facts(batch):
                 report = facts["report"]
                 names[report] = None

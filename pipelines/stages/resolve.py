@@ -44,21 +44,21 @@ def resolve(run: Run, spec: Json, links: list[str]) -> tuple[Path, Json]:
     folder = run.layout.stage("dedup")
     key = fingerprint(links, spec["containment"])
     near = Task(fingerprint("near", links), spec | {"links": links}, str(folder), 1)
-    run.perform("dedup", f"{__name__}:near_task", [near], "tasks")
+    run.perform("dedup", f"{__name__}:near_task", [near], "tasks", step="near duplicates")
     spec = spec | {"near": str(folder / near.id), "contained": []}
     if spec["containment"]:
         posted = [Task(fingerprint("posted", path), {"index": path}, str(folder), 1) for path, _ in spec["indexes"]]
-        run.perform("dedup", f"{__name__}:posted_task", posted, "indexes")
+        run.perform("dedup", f"{__name__}:posted_task", posted, "indexes", step="posted keys")
         spec["posted"] = [str(folder / f"{task.id}.npy") for task in posted]
         parts = parts_of(spec, 8)  # a document has as many posted keys as words, by and large, divided by four
         tasks = [
             Task(fingerprint("contained", key, part, parts), spec | {"part": part, "parts": parts}, str(folder), 1)
             for part in range(parts)
         ]
-        run.perform("dedup", f"{__name__}:contained_task", tasks, "ranges")
+        run.perform("dedup", f"{__name__}:contained_task", tasks, "ranges", step="contained documents")
         spec["contained"] = [str(folder / f"{task.id}.npz") for task in tasks]
     last = Task(fingerprint("settle", key), spec, str(folder), 1)
-    (told,) = run.perform("dedup", f"{__name__}:settle_task", [last], "tasks")
+    (told,) = run.perform("dedup", f"{__name__}:settle_task", [last], "tasks", step="duplicates")
     return folder / f"{last.id}.arrow", told["told"]
 
 

@@ -35,7 +35,7 @@ def survey(run: Run, refined: list[tuple[Unit, Slice]]) -> Json:
     chosen = refined[:: max(1, len(refined) // _SLICES)]
     name = fingerprint(tokenizer(run.plan).key, _fastokens(), code_version(*CODE), [unit.key for unit, _ in chosen])
     spec = {**run.recipe_spec, "slices": [slice_spec(piece) for _, piece in chosen]}
-    (told,) = run.perform("survey", f"{__name__}:task", [Task(name, spec, str(folder), 1)], "samples")
+    (told,) = run.perform("survey", f"{__name__}:task", [Task(name, spec, str(folder), 1)], "tasks")
     sweep(folder, [name])
     for line in told["lines"]:
         run.console.print(f"tokenize: {line}", style="yellow", markup=False)

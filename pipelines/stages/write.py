@@ -1,10 +1,10 @@
 """Stage 5: everything -> parquet files, ledger and shards.
 
 In: the refined rows in the order of the inventory, and the files of duplicates and repeated paragraphs. Out, per task:
-one part of documents/, ledger/ and rejects/, and one shard per split. Tasks are cut by rows in that fixed order, so
-names and bytes depend on the corpus alone. A part is written again where its own documents have changed, or what was
-found of them; the others stay. A document goes to the validation split by a hash of its id, whatever else is in the
-corpus.
+one part of documents/, ledger/ and rejects/, and one shard per split. Tasks are cut in that fixed order, by where rows
+come from and how many they are, so names and bytes depend on the corpus alone. A part is written again where its own
+documents or verdicts have changed, or what was found of them; the others stay. A document goes to the validation split
+by a hash of its id, whatever else is in the corpus.
 """
 
 from __future__ import annotations
@@ -64,14 +64,17 @@ def write(run: Run, refined: list[tuple[Unit, Slice]], deduped: list[Path], *, f
     options.append(code_version(*CODE))
     known, named = read_reports([piece for _, piece in refined])
     findings = [Findings(path) for path in deduped]
-    pieces = [((unit.key, piece, names), weight(piece)) for (unit, piece), names in zip(refined, named, strict=True)]
+    pieces = [
+        ((unit.place, unit.key, piece, names), weight(piece))
+        for (unit, piece), names in zip(refined, named, strict=True)
+    ]
     tasks = []
     for batch in lasting_batches(pieces, run.plan.recipe.engine.task_bytes):
-        reports = {name: known[name] for (_, _, names), _ in batch for name in names if name in known}
-        ids = ids_of(piece for (_, piece, _), _ in batch)
+        reports = {name: known[name] for (_, _, _, names), _ in batch for name in names if name in known}
+        ids = ids_of(piece for (_, _, piece, _), _ in batch)
         found = digest_of(one.of(ids) for one in findings)
-        name = fingerprint(options, [key for (key, _, _), _ in batch], reports, found)
-        slices = [slice_spec(piece) for (_, piece, _), _ in batch]
+        name = fingerprint(options, [key for (_, key, _, _), _ in batch], reports, found)
+        slices = [slice_spec(piece) for (_, _, piece, _), _ in batch]
         inputs = {"slices": slices, "deduped": [str(path) for path in deduped], "reports": reports}
         spec = {**run.recipe_spec, **inputs, "fast": fast}
         tasks.append(Task(name, spec, str(folder), sum(piece["rows"] for piece in slices)))

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from commandline import SAMPLE, TOKENIZER, contents, corpus
 
+from corpus import open_build
+
 
 @pytest.fixture
 def own(tmp_path: Path) -> tuple[Path, Path]:
@@ -26,8 +28,8 @@ def own(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def told(said: str, stage: str) -> str:
-    """What a stage said that it has to do, the first time."""
-    return next((line for line in said.splitlines() if line.startswith(f"{stage}:")), "")
+    """What a stage, or its first step, said that it has to do."""
+    return next((line for line in said.splitlines() if line.startswith((f"{stage}:", f"{stage},"))), "")
 
 
 def test_an_option_of_one_format_extracts_its_files_alone(own: tuple[Path, Path], tmp_path: Path) -> None:
@@ -66,10 +68,37 @@ def test_each_change_does_its_own_part_again(own: tuple[Path, Path], tmp_path: P
     twin.unlink()
     removed = again()
     assert contents(out) == before
-    judged = again("--set", "refine.profiles.law.characters.at_least=4000")
     assert (added, changed, removed) == ([0, 1, 1], [1, 1, 2], [0, 0, 1])
-    assert judged == [0, 1, parts]
     assert parts > 2
+
+
+def test_a_changed_threshold_writes_the_parts_again_whose_verdicts_change(
+    own: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """One that rejects nothing, one that rejects the shortest, the first again: what follows is counted by its tasks."""
+    domain, out = own
+    before = contents(out)
+    parts = [name for name in before if name.startswith("ledger/")]
+    shortest = int(min(dict(row["measurements"])["characters"] for row in open_build(out).ledger(fate="kept")))
+
+    def judged(at_least: int) -> list[str]:
+        done = corpus("build", domain, "--out", out, "--set", f"refine.profiles.law.characters.at_least={at_least}")
+        stages = ("extract", "refine", "dedup", "survey", "write")
+        return [told(done.stderr, stage).partition(",")[0] for stage in stages]
+
+    def changed() -> list[str]:
+        now = contents(out)
+        return [name for name in parts if now[name] != before[name]]
+
+    assert judged(shortest) == ["", "refine: 1 task", "", "", ""]
+    assert changed() == []
+    assert judged(shortest + 1) == ["", "refine: 1 task", "dedup", "survey: 1 task", "write: 1 task"]
+    assert (len(changed()), len(parts)) == (1, 4)
+    limit = f"refine.profiles.law.characters.at_least={shortest + 1}"
+    corpus("build", domain, "--out", tmp_path / "fresh", "--set", limit)
+    assert contents(out) == contents(tmp_path / "fresh")
+    assert judged(shortest)[-1] == "write: 1 task"
+    assert changed() == []
 
 
 def test_a_cleaned_build_is_read_and_explained_and_built_again(own: tuple[Path, Path], tmp_path: Path) -> None:
@@ -105,7 +134,8 @@ def test_a_worker_keeps_to_its_memory_and_says_what_to_change(own: tuple[Path, P
     (domain / "rules.py").write_text(HUNGRY)
     done = corpus("build", domain, "--out", tmp_path / "small", "--set", "engine.memory=512MB")
     assert done.returncode == 1
-    assert "it needs more memory than engine.memory in the recipe allows" in done.stderr
+    said = "it needs more than the 512 MB that engine.memory in the recipe allows a worker (at files/"
+    assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert corpus("build", domain, "--out", tmp_path / "small", "--resume").returncode == 0
     assert corpus("build", domain, "--out", tmp_path / "fresh").returncode == 0

@@ -49,10 +49,23 @@ def test_sources_on_s3_give_the_documents_of_local_ones(
     found = published(out)
     assert {name for name in {*local, *found} if found.get(name) != local.get(name)} == {"manifest.json"}  # its recipe
     assert "packed.tar!/law.txt" in {row["uri"] for row in open_build(out).ledger()}
+    assert set(here.fetched("sources/").values()) == {1}
     page = next((domain / "files").glob("*.html"))
     here.client.put_object(Bucket="bucket", Key=f"sources/files/{page.name}", Body=page.read_bytes() + b"<!-- -->")
     plan = corpus("build", domain, "--out", out, "--dry-run")
     assert "1 to extract" in plan.stdout, plan.stdout
+
+
+def test_a_source_on_s3_is_fetched_once_and_no_copy_stays(
+    here: Store, domain: Path, tmp_path: Path, local: dict[str, bytes]
+) -> None:
+    """What the driver hashed is what a worker reads, though the build itself lies on the store."""
+    here.put_folder(domain / "files", "once")
+    write_recipe(domain, "s3://bucket/once")
+    assert corpus("build", domain, "--out", "s3://bucket/onto-once", "--workers", 1).returncode == 0
+    assert here.fetched("once/") == dict.fromkeys(here.keys("once/"), 1)
+    assert not list(tmp_path.rglob("fetched"))
+    assert {name for name in local if here.contents("onto-once")[name] != local[name]} == {"manifest.json"}
 
 
 def test_a_killed_build_shows_no_manifest_and_is_taken_up_on_another_machine(

@@ -1,26 +1,32 @@
 """An array job and its files: what each of its jobs is to do, and what they have told.
 
-A job's share of the tasks lies in `bundle-N.json`; what it tells goes to `events-N.jsonl`, a line each, to be read as
-it grows: first `ready`, then the engine's events, `finished` last. Slurm's own output is `job-N.log`. There is no other
-channel between a job and the driver, so a driver that comes back knows as much as one that has stayed.
+A job's share of the tasks lies in `bundle-N.jsonl`; what it tells goes to `events-N.jsonl`, a line each, to be read as
+it grows: first `ready`, then the engine's events, `finished` last. A task is called by its place in the share. Slurm's
+own output is `job-N.log`. There is no other channel between a job and the driver, so a driver that comes back knows as
+much as one that has stayed.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from pipelines.engine import Event, Json, Task
-from registry.publish import write_json, write_text
+from pipelines.engine.taskfile import packed, unpacked
+from registry.publish import replacing, write_json
 
 
-def write_call(folder: Path, call: Json, bundles: list[list[Task]]) -> None:
-    """What all jobs of an array have in common, and the tasks of each, their keys in the order that they have here."""
-    for number, tasks in enumerate(bundles):
-        write_text(folder / f"bundle-{number}.json", json.dumps([asdict(task) for task in tasks]))
-    write_json(folder / "call.json", {**call, "jobs": len(bundles)})
+def write_bundle(folder: Path, number: int, tasks: Iterable[Task]) -> None:
+    """The tasks of one job, their keys in the order that they have here."""
+    with replacing(folder / f"bundle-{number}.jsonl") as temporary, temporary.open("w") as file:
+        file.writelines(packed(task) + "\n" for task in tasks)
+
+
+def write_call(folder: Path, call: Json) -> None:
+    """What all jobs of an array have in common, once their bundles are written."""
+    write_json(folder / "call.json", call)
 
 
 def read_call(folder: Path) -> Json | None:
@@ -32,9 +38,10 @@ def read_call(folder: Path) -> Json | None:
     return call
 
 
-def read_bundle(folder: Path, number: int) -> list[Task]:
+def read_bundle(folder: Path, number: int) -> Iterator[Task]:
     """The tasks of one job."""
-    return [Task(**task) for task in json.loads((folder / f"bundle-{number}.json").read_bytes())]
+    with (folder / f"bundle-{number}.jsonl").open("rb") as file:
+        yield from (unpacked(line) for line in file)
 
 
 class Told:
@@ -47,9 +54,9 @@ class Told:
         """One line, at once."""
         self._file.write(json.dumps({"kind": kind, **facts}) + "\n")
 
-    def event(self, event: Event) -> None:
-        """An event of the engine that works in the job."""
-        self.tell(event.kind, task=event.task, amount=event.amount, text=event.text)
+    def event(self, event: Event, task: int) -> None:
+        """An event of the engine that works in the job, of the task that has this place in the bundle."""
+        self.tell(event.kind, task=task, amount=event.amount, text=event.text)
 
 
 class Heard:

@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.engine import AGAIN, Event, Json, Outcome, Site, Task
-from pipelines.engine.attempts import Attempts
+from pipelines.engine import AGAIN, Event, Json, Site, Task
+from pipelines.engine.attempts import Attempts, Outcomes
 from pipelines.engine.records import await_record, read_record, version_here
 from pipelines.engine.slurm import commands
-from pipelines.engine.slurm.array import Heard, last_words, read_bundle, read_call, write_call
+from pipelines.engine.slurm.array import Heard, last_words, read_bundle, read_call, write_bundle, write_call
 from registry.errors import CorpusError, StageError, UsageError, nearest
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ _EARLY_DEATHS = 3
 
 @dataclass(slots=True)
 class _Job:
-    """A job of an array, and its tasks that have no outcome yet."""
+    """A job of an array. `tasks` has what the call calls the tasks of its bundle, or nothing where it wants none."""
 
     number: int
     heard: Heard
-    tasks: dict[str, Task]
-    deadlines: dict[str, float] = field(default_factory=dict)  # of the tasks that it has begun
+    tasks: Sequence[int | None]
+    deadlines: dict[int, float] = field(default_factory=dict)  # of the tasks that it has begun
     ready: bool = False
     late: bool = False
     missed: int = 0
@@ -100,7 +100,7 @@ class SlurmEngine:
         retries: int,
         timeout: float | None,
         on_event: Callable[[Event], None],
-    ) -> list[Outcome]:
+    ) -> Outcomes:
         """Perform `function` on each task; tasks of jobs that failed or vanished are handed in again."""
         attempts = Attempts(function, tasks, retries=retries, timeout=timeout, on_event=on_event)
         arrays = self._take_up(attempts)
@@ -123,13 +123,14 @@ class SlurmEngine:
 
     def _submit(self, attempts: Attempts) -> _Array:
         """All of the queue as one array."""
-        tasks = [attempts.take() for _ in range(len(attempts.queue))]
+        tasks = attempts.take_all()
         count = min(self._limit, -(-len(tasks) // self.options.cpus))
-        bundles = [tasks[number::count] for number in range(count)]
         folder = self.folder / f"{1 + max((int(path.name) for path in self.folder.iterdir()), default=0):04d}"
-        write_call(folder, self._call(attempts), bundles)
+        jobs = {n: _Job(n, Heard(folder, n), tasks[n::count]) for n in range(count)}
+        for n in range(count):
+            write_bundle(folder, n, (attempts.tasks[task] for task in tasks[n::count]))
+        write_call(folder, {**self._call(attempts), "jobs": count})
         number = commands.submit(self._script(folder), self._arguments(folder, count))
-        jobs = {n: _Job(n, Heard(folder, n), {task.id: task for task in own}) for n, own in enumerate(bundles)}
         return _Array(number, folder, jobs)
 
     def _call(self, attempts: Attempts) -> Json:
@@ -165,34 +166,35 @@ class SlurmEngine:
 
     def _listen(self, array: _Array, job: _Job, attempts: Attempts) -> None:
         for line in job.heard.lines():
-            kind, task = line["kind"], job.tasks.get(line.get("task", ""))
+            kind = line["kind"]
             if kind == "ready":
                 job.ready = self._ever_ready = True
                 self._early_deaths = 0
             elif kind == "finished":
                 self._settle(array, job, attempts, "did not do it")
-            elif task is not None:
+            elif (task := job.tasks[line["task"]]) is not None and not attempts.ended(task):
                 self._hear(job, task, line, attempts)
         if not job.late and any(deadline <= time.monotonic() for deadline in job.deadlines.values()):
             job.late = True
             commands.cancel(f"{array.number}_{job.number}")
 
-    def _hear(self, job: _Job, task: Task, line: Json, attempts: Attempts) -> None:
+    def _hear(self, job: _Job, task: int, line: Json, attempts: Attempts) -> None:
         """One event of a task in a job."""
         kind, text = line["kind"], line["text"]
         if kind == "started":
             limit = attempts.timeout
-            job.deadlines[task.id] = time.monotonic() + limit + _GRACE if limit else float("inf")
+            job.deadlines[task] = time.monotonic() + limit + _GRACE if limit else float("inf")
             attempts.started(task)
         elif kind == "progress":
             attempts.progress(task, line["amount"])
         elif text == AGAIN:
             attempts.again(task, kind)
         else:
-            del job.tasks[task.id]
-            job.deadlines.pop(task.id, None)
+            job.deadlines.pop(task, None)
             if kind == "done":
-                attempts.done(task, await_record(Path(task.folder), task.id))
+                own = attempts.tasks[task]
+                await_record(Path(own.folder), own.id)
+                attempts.done(task)
             elif kind == "failed":
                 attempts.failed(task, text)
             else:
@@ -218,12 +220,14 @@ class SlurmEngine:
         del array.jobs[job.number]
         if not job.ready:
             self._mourn(array, job, how)
-        untouched = job.ready and (bool(job.deadlines) or not job.tasks)
-        for task in job.tasks.values():
-            result = read_record(Path(task.folder), task.id)
-            if result is not None:
-                attempts.done(task, result)
-            elif untouched and task.id not in job.deadlines:
+        untouched = job.ready and bool(job.deadlines)
+        for task in job.tasks:
+            if task is None or attempts.ended(task):
+                continue
+            own = attempts.tasks[task]
+            if read_record(Path(own.folder), own.id) is not None:
+                attempts.done(task)
+            elif untouched and task not in job.deadlines:
                 attempts.give_back(task)
             elif job.late:
                 attempts.lose(task, "timeout", attempts.late())
@@ -248,26 +252,29 @@ class SlurmEngine:
 
     def _take_up(self, attempts: Attempts) -> list[_Array]:
         """Arrays that an earlier driver left, as far as they do what is wanted; the others are cancelled."""
-        arrays = []
-        for number, name in self._live().items():
-            array = self._reopen(number, self.folder / name, attempts)
-            if array.jobs:
-                arrays.append(array)
+        live, arrays = self._live(), []
+        wanted = {task.id: number for number, task in enumerate(attempts.tasks)} if live else {}
+        for number, name in live.items():
+            found = self._reopen(number, self.folder / name, attempts, wanted)
+            if found.jobs:
+                arrays.append(found)
             else:
                 commands.cancel(str(number))
-        serving = {array.folder for array in arrays}
+        serving = {found.folder for found in arrays}
         for path in self.folder.iterdir():
             if path not in serving:
                 shutil.rmtree(path, ignore_errors=True)
         return arrays
 
-    def _reopen(self, number: int, folder: Path, attempts: Attempts) -> _Array:
+    def _reopen(self, number: int, folder: Path, attempts: Attempts, wanted: dict[str, int]) -> _Array:
+        """What of an array does tasks that are `wanted`, and no more so once it is taken up."""
         call = read_call(folder)
-        array = _Array(number, folder, {})
+        found = _Array(number, folder, {})
         if call is None or {**self._call(attempts), "jobs": call["jobs"]} != call:
-            return array
+            return found
         for n in range(call["jobs"]):
-            own = attempts.take_up({task.id for task in read_bundle(folder, n)})
-            if own:
-                array.jobs[n] = _Job(n, Heard(folder, n), {task.id: task for task in own})
-        return array
+            own = [wanted.pop(task.id, None) for task in read_bundle(folder, n)]
+            if any(task is not None for task in own):
+                found.jobs[n] = _Job(n, Heard(folder, n), own)
+        attempts.take_up({task for job in found.jobs.values() for task in job.tasks if task is not None})
+        return found

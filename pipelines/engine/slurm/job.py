@@ -9,11 +9,14 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from array import array
 from pathlib import Path
 
+from pipelines.engine import Event
 from pipelines.engine.local import LocalEngine
 from pipelines.engine.records import read_record, version_here
 from pipelines.engine.slurm.array import Told, read_bundle, read_call
+from pipelines.engine.taskfile import TaskFile
 
 
 def main() -> None:
@@ -27,9 +30,17 @@ def main() -> None:
         sys.exit(f"{socket.gethostname()} has another version of corpus-foundry than the build began with")
     told = Told(folder, number)
     told.tell("ready", host=socket.gethostname())
-    tasks = [task for task in read_bundle(folder, number) if read_record(Path(task.folder), task.id) is None]
+    tasks, places = TaskFile(folder), array("I")
+    for place, task in enumerate(read_bundle(folder, number)):
+        if read_record(Path(task.folder), task.id) is None:
+            tasks.append(task)
+            places.append(place)
+
+    def tell(event: Event) -> None:
+        told.event(event, places[event.task])
+
     with LocalEngine(cpus, folder / f"workers-{number}") as engine:
-        engine.run(call["function"], tasks, retries=call["retries"], timeout=call["timeout"], on_event=told.event)
+        engine.run(call["function"], tasks, retries=call["retries"], timeout=call["timeout"], on_event=tell)
     told.tell("finished")
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.engine import Event, Outcome, Task, launcher
+from pipelines.engine import Event, Task, launcher
+from pipelines.engine.attempts import Outcomes
 from pipelines.engine.local import LocalEngine
 from pipelines.engine.records import read_record
 from registry.errors import StageError, UnknownNameError
@@ -30,7 +31,7 @@ def engine(tmp_path: Path) -> Iterator[LocalEngine]:
         yield running
 
 
-def perform(engine: LocalEngine, name: str, folder: Path, **options: object) -> tuple[list[Outcome], list[Event]]:
+def perform(engine: LocalEngine, name: str, folder: Path, **options: object) -> tuple[Outcomes, list[Event]]:
     events: list[Event] = []
     tasks = [Task(f"task{i}", {"number": i}, str(folder)) for i in range(6)]
     settings = {"retries": 1, "timeout": None, **options}
@@ -39,8 +40,8 @@ def perform(engine: LocalEngine, name: str, folder: Path, **options: object) -> 
 
 def test_results_come_in_the_order_of_the_tasks_and_are_on_record(engine: LocalEngine, tmp_path: Path) -> None:
     outcomes, _ = perform(engine, "double", tmp_path)
-    assert [outcome.result["number"] for outcome in outcomes] == [0, 2, 4, 6, 8, 10]
-    assert all(read_record(tmp_path, f"task{i}") == outcome.result for i, outcome in enumerate(outcomes))
+    assert [(outcome.id, outcome.status) for outcome in outcomes] == [(f"task{i}", "done") for i in range(6)]
+    assert [(read_record(tmp_path, f"task{i}") or {})["number"] for i in range(6)] == [0, 2, 4, 6, 8, 10]
 
 
 def test_progress_is_told_now_and_then(engine: LocalEngine, tmp_path: Path) -> None:
@@ -71,7 +72,7 @@ def test_a_killed_worker_is_noticed_and_its_task_tried_again(engine: LocalEngine
     outcomes, events = perform(engine, "dies_once", tmp_path)
     assert [outcome.status for outcome in outcomes] == ["done"] * 6
     assert [outcome.attempts for outcome in outcomes] == [1, 1, 1, 2, 1, 1]
-    assert [event.task for event in events if event.kind == "lost"] == ["task3"]
+    assert [event.task for event in events if event.kind == "lost"] == [3]
 
 
 def test_a_task_that_always_kills_its_worker_is_reported_and_the_others_are_done(
