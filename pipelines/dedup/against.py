@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from pipelines.dedup.index import read_index
+from pipelines.dedup.near import UNKNOWN
 from pipelines.dedup.survivors import halves
 from registry.errors import RecipeError
 from registry.layout import Layout
@@ -42,7 +43,7 @@ class Earlier:
 class Known(NamedTuple):
     """What earlier builds decided."""
 
-    links: NDArray[np.int64]  # [m, 2] survivors and their duplicates
+    links: NDArray[np.int64]  # [m, 3] survivors, their duplicates, and UNKNOWN
     contained: NDArray[np.int64]  # [k, 2] containers and what stands in them
     outside: dict[int, str]  # documents whose survivor is in none of these builds, and its id
 
@@ -90,7 +91,7 @@ def known(shelf: Shelf, folders: list[Path]) -> Known:
                 links.append((row["linked_to"], row["id"]))
     near, far = _pairs(shelf, links)
     inside, beyond = _pairs(shelf, contained)
-    return Known(near, inside, far | beyond)
+    return Known(np.column_stack((near, np.full(len(near), UNKNOWN))), inside, far | beyond)
 
 
 def _pairs(shelf: Shelf, pairs: list[tuple[str, str]]) -> tuple[NDArray[np.int64], dict[int, str]]:

@@ -39,7 +39,7 @@ DOUBT = 5.0  # standard errors that an estimate may lie below the threshold befo
 
 
 def whole_links(shelf: Shelf, *, part: int = 0, parts: int = 1) -> I64:
-    """Links [m, 2] from the best to every other document with the same shingles and figures, or the same content."""
+    """Links [m, 3] from the best to every other document with the same shingles and figures, or the same content."""
     documents, _ = shared(*shelf.keys([WHOLE], part, parts), np.arange(shelf.count, dtype=np.uint32))
     whole, size = shelf.take("whole_hash", documents), shelf.sizes(documents)
     order = shelf.order(documents, whole, size)
@@ -47,7 +47,7 @@ def whole_links(shelf: Shelf, *, part: int = 0, parts: int = 1) -> I64:
     fresh = np.ones(documents.size, np.bool_)
     fresh[1:] = (whole[1:] != whole[:-1]) | (size[1:] != size[:-1])
     first = documents[np.maximum.accumulate(np.where(fresh, np.arange(fresh.size), 0))]
-    return np.stack((first[~fresh], documents[~fresh]), axis=1)
+    return np.stack((first[~fresh], documents[~fresh], size[~fresh]), axis=1)
 
 
 def band_links(
@@ -62,7 +62,9 @@ def band_links(
     parts: int = 1,
     room: int = 1 << 28,
 ) -> tuple[I64, I64]:
-    """Links [m, 2] within the buckets of some bands, and which planted documents were found.
+    """Links [m, 3] within the buckets of some bands, and which planted documents were found.
+
+    A link is the better document, the other one, and how many shingles they share.
 
     Args:
         shelf: all documents.
@@ -79,11 +81,11 @@ def band_links(
     planted = shelf.count if planted is None else planted
     bucketed = buckets_of(shelf, names, part, parts, labels)
     parent = np.arange(bucketed.documents.size, dtype=np.int64)
-    links, found = [np.empty((0, 2), np.int64)], []
+    links, found = [np.empty((0, 3), np.int64)], []
     for begin, end in _pieces(bucketed.size, room // 4):
         some = _read(shelf, bucketed, begin, end, threshold)
         pairs = _link(bucketed, some, (begin, end, settled, planted), threshold, parent)
-        pairs = bucketed.documents[pairs]
+        pairs[:, :2] = bucketed.documents[pairs[:, :2]]
         links.append(pairs[pairs[:, 1] < planted])
         found.append(pairs[pairs[:, 1] >= planted, 1])
     return np.concatenate(links), np.unique(np.concatenate([np.empty(0, np.int64), *found]))
@@ -203,13 +205,13 @@ def common(shingles: Any, offsets: Any, x: Any, y: Any) -> Any:
     return found
 
 
-@kernel(types.boolean, _some, types.float64, _int, _int)
-def _similar(some: Any, threshold: Any, x: Any, y: Any) -> Any:
-    """Whether rows x and y are at the threshold; their sets are read only where that is open."""
+@kernel(_int, _some, types.float64, _int, _int)
+def _shared_if_similar(some: Any, threshold: Any, x: Any, y: Any) -> Any:
+    """How many shingles rows x and y share if they are at the threshold, else -1; sets are read where that is open."""
     if not _is_open(some, threshold, x, y):
-        return False
+        return -1
     shared = _common(some.shingles, some.offsets, x, y)
-    return shared / (some.size[x] + some.size[y] - shared) >= threshold
+    return shared if shared / (some.size[x] + some.size[y] - shared) >= threshold else -1
 
 
 @kernel(types.int64, _i64w, types.int64)
@@ -222,9 +224,9 @@ def _find(root: Any, i: Any) -> Any:
 
 @kernel(vector(types.int64, dimensions=2, writable=True), _bucketed, _some, _four, types.float64, _i64w)
 def _link(bucketed: Any, some: Any, limits: Any, threshold: Any, parent: Any) -> Any:
-    """Places [m, 2] of the linked documents of one piece; `parent` is whole again at the end of every bucket."""
+    """Places and common shingles [m, 3] of the links of a piece; `parent` is whole again at the end of a bucket."""
     first, last, settled, planted = limits
-    links, found = np.empty((last - first + 2 * REACH, 2), np.int64), 0  # a forest, and its ties to what came before
+    links, found = np.empty((last - first + 2 * REACH, 3), np.int64), 0  # a forest, and its ties to what came before
     for i in range(first, last):
         begin, here = bucketed.begin[i], bucketed.documents[i]
         for k in range(_earlier(begin, i)):
@@ -233,9 +235,10 @@ def _link(bucketed: Any, some: Any, limits: Any, threshold: Any, parent: Any) ->
             if there >= planted or (here < settled and there < settled):
                 continue
             a, b = _find(parent, bucketed.label[j]), _find(parent, bucketed.label[i])
-            if a == b or not _similar(some, threshold, _row(some, j), _row(some, i)):
+            shared = -1 if a == b else _shared_if_similar(some, threshold, _row(some, j), _row(some, i))
+            if shared < 0:
                 continue
-            links[found, 0], links[found, 1] = j, i
+            links[found, 0], links[found, 1], links[found, 2] = j, i, shared
             found += 1
             if here >= planted:
                 break

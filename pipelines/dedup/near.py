@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     I64 = NDArray[np.int64]
 
-NONE = np.empty((0, 2), np.int64)
+NONE = np.empty((0, 3), np.int64)
+UNKNOWN = -1  # how many shingles the documents of a link share
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,8 +55,8 @@ class Duplicates:
 
 
 def merged(links: I64) -> tuple[I64, I64]:
-    """The documents [k] that links [m, 2] hold together, in order, and the least document of each one's component."""
-    documents, places = np.unique(links, return_inverse=True)
+    """The documents [k] that links [m, 3] hold together, in order, and the least document of each one's component."""
+    documents, places = np.unique(links[:, :2], return_inverse=True)
     _, component = connected_components(_graph(places.reshape(-1, 2), documents.size), directed=False)
     _, first = np.unique(component, return_index=True)
     return documents, documents[first[component]]
@@ -86,13 +87,13 @@ def find_links(
     planted: int | None = None,
     room: int = 1 << 28,
 ) -> tuple[I64, I64]:
-    """All links [m, 2], those in `known` included, and which planted documents were found; in this process.
+    """All links [m, 3], those in `known` included, and which planted documents were found; in this process.
 
     Args:
         shelf: all documents.
         threshold: exact Jaccard similarity of a link; None finds those of the same content only.
         bands: how many the indexes have.
-        known: links of earlier corpora.
+        known: links of earlier corpora; how many shingles they share may be UNKNOWN.
         settled: the first so many documents belong to earlier corpora.
         planted: from this ordinal on documents are planted.
         room: bytes of shingles held at a time.
@@ -111,7 +112,7 @@ def find_links(
 
 
 def resolve(shelf: Shelf, links: I64, *, threshold: float | None, settled: int = 0, room: int = 1 << 28) -> Duplicates:
-    """The duplicates among the documents from `settled` on, by links [m, 2] that all were verified."""
+    """The duplicates among the documents from `settled` on, by links [m, 3] that all were verified."""
     documents, labels = merged(links)
     order = shelf.order(documents, labels)
     documents, labels = documents[order], labels[order]
@@ -119,12 +120,12 @@ def resolve(shelf: Shelf, links: I64, *, threshold: float | None, settled: int =
     survivor = _by_figures(shelf, documents, labels, best)
     lost = np.flatnonzero((survivor != documents) & (documents >= settled))
     losers, winners = documents[lost], survivor[lost]
-    similarity, exact = similarities(shelf, losers, winners, room)
+    similarity, exact = similarities(shelf, winners, losers, links, room)
     partner, near = winners.copy(), similarity.copy()
     distant = np.flatnonzero(similarity < (threshold or 1.0))
     if distant.size:
         partner[distant] = _next_steps(links, winners[distant], losers[distant])
-        near[distant] = similarities(shelf, losers[distant], partner[distant], room)[0]
+        near[distant] = similarities(shelf, partner[distant], losers[distant], links, room)[0]
     place = np.argsort(losers)
     columns: list[Any] = [losers, winners, similarity, partner, near, exact, np.zeros(losers.size, np.bool_)]
     return Duplicates(*(column[place] for column in columns))
@@ -155,28 +156,43 @@ def _by_figures(shelf: Shelf, documents: I64, labels: I64, best: I64) -> I64:
     return survivor
 
 
-def similarities(shelf: Shelf, x: I64, y: I64, room: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Exact Jaccard similarities of the documents ``x[i]`` and ``y[i]``, and whether they have the same content."""
+def similarities(shelf: Shelf, x: I64, y: I64, links: I64, room: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Exact Jaccard similarities of the documents ``x[i]`` and ``y[i]``, and whether they have the same content.
+
+    What stands in `links` is not counted again.
+    """
     high, low = shelf.several(("content_high", "content_low"), np.concatenate((x, y)))
     exact = (high[: x.size] == high[x.size :]) & (low[: x.size] == low[x.size :])
-    found = np.ones(x.size)
-    wanted = np.flatnonzero(~exact)
-    sizes = shelf.sizes(np.concatenate((x[wanted], y[wanted]))).reshape(2, -1).sum(axis=0)
-    step = np.cumsum(sizes) // max(room // 4, 1)
-    for piece in np.split(wanted, np.flatnonzero(np.diff(step)) + 1):
+    sizes = shelf.sizes(np.concatenate((x, y))).reshape(2, -1).sum(axis=0)
+    shared = _shared(links, x, y)
+    unknown = np.flatnonzero(~exact & (shared == UNKNOWN))
+    step = np.cumsum(sizes[unknown]) // max(room // 4, 1)
+    for piece in np.split(unknown, np.flatnonzero(np.diff(step)) + 1):
         documents, places = np.unique(np.concatenate((x[piece], y[piece])), return_inverse=True)
         shingles, offsets = shelf.shingles(documents)
         a, b = places[: piece.size], places[piece.size :]
-        shared = common(shingles, offsets, np.ascontiguousarray(a), np.ascontiguousarray(b))
-        total = np.diff(offsets)[a] + np.diff(offsets)[b] - shared
-        found[piece] = shared / np.maximum(total, 1)
-    return found, exact
+        shared[piece] = common(shingles, offsets, np.ascontiguousarray(a), np.ascontiguousarray(b))
+    return np.where(exact, 1.0, shared / np.maximum(sizes - shared, 1)), exact
+
+
+def _shared(links: I64, x: I64, y: I64) -> I64:
+    """How many shingles the documents ``x[i]`` and ``y[i]`` share; UNKNOWN where they are not linked in this order."""
+    if not len(links):
+        return np.full(x.size, UNKNOWN)
+    known, wanted = (
+        (a << np.uint64(32)) | b  # a document's number is below 2^32
+        for a, b in (links.T[:2].astype(np.uint64), np.stack((x, y)).astype(np.uint64))
+    )
+    order = np.argsort(known)
+    place = order[np.minimum(np.searchsorted(known, wanted, sorter=order), len(links) - 1)]
+    shared: I64 = np.where(known[place] == wanted, links[place, 2], UNKNOWN)
+    return shared
 
 
 def _next_steps(links: I64, survivors: I64, documents: I64) -> I64:
     """For each document the next one on a shortest way of links to its survivor, or to the best where figures part."""
-    nodes, places = np.unique(np.concatenate((links.ravel(), survivors)), return_inverse=True)
-    edges, roots = places[: links.size].reshape(-1, 2), np.unique(places[links.size :])
+    nodes, places = np.unique(np.concatenate((links[:, :2].ravel(), survivors)), return_inverse=True)
+    edges, roots = places[: 2 * len(links)].reshape(-1, 2), np.unique(places[2 * len(links) :])
     above = np.stack((np.full_like(roots, nodes.size), roots), axis=1)  # one root above all survivors
     graph = _graph(np.concatenate((edges, above)), nodes.size + 1)
     _, before = breadth_first_order(graph, nodes.size, directed=False)

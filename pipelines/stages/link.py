@@ -123,7 +123,7 @@ def label_task(spec: Json, target: Path, progress: Progress) -> Json:
 
 
 def read_links(paths: list[str]) -> tuple[Any, Any, Any]:
-    """All links [m, 2] of these files, the copies among them, and the planted documents that were found."""
+    """All links [m, 3] of these files, the copies among them, and the planted documents that were found."""
     import numpy as np
 
     files = [np.load(path, allow_pickle=False) for path in paths]

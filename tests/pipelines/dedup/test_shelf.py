@@ -8,7 +8,7 @@ import pytest
 from pipelines.dedup.buckets import rounds
 from pipelines.dedup.index import Sketched, columns_of, read_index, write_index
 from pipelines.dedup.link import band_links, whole_links
-from pipelines.dedup.near import find_links, labelled, resolve
+from pipelines.dedup.near import UNKNOWN, find_links, labelled, resolve
 from pipelines.dedup.planted import plant
 from pipelines.dedup.shelf import Shelf
 from registry.errors import RecordError
@@ -85,7 +85,7 @@ def test_what_is_new_has_the_fates_that_one_build_of_all_gives(dedup, sets):
     half = len(sets) // 2
     old, new = index(dedup, sets[:half], np.arange(half)), index(dedup, sets[half:], np.arange(half, len(sets)))
     first, _ = found(Shelf([old], [0]))
-    known = np.stack((first.survivor, first.documents), axis=1)
+    known = np.stack((first.survivor, first.documents, np.full(first.documents.size, UNKNOWN)), axis=1)
     added, _ = found(Shelf([old, new], [0, 1]), known=known, settled=half)
     at_once, _ = found(Shelf([old, new], [0, 1]))
     later = at_once.documents >= half
