@@ -38,6 +38,18 @@ def test_onto_s3_gives_the_bytes_of_a_local_build_and_is_read_from_anywhere(
     assert "s3://bucket/onto holds no build" in gone.stderr
 
 
+def test_intermediates_on_s3_are_deleted_where_that_is_asked_for(
+    here: Store, domain: Path, local: dict[str, bytes]
+) -> None:
+    done = corpus("build", domain, "--out", "s3://bucket/clean/own", "--clean")
+    assert done.returncode == 0, done.stderr
+    assert here.contents("clean/own") == local
+    kept = {key.rpartition("/")[2] for key in here.keys("clean/own/.work/")}
+    assert kept == {"build.json", "inventory.arrow"}  # whose build it is, and what it was made of
+    again = corpus("build", domain, "--out", "s3://bucket/clean/own")
+    assert "is up to date" in again.stdout
+
+
 def test_sources_on_s3_give_the_documents_of_local_ones(
     here: Store, domain: Path, tmp_path: Path, local: dict[str, bytes]
 ) -> None:
