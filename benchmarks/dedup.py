@@ -34,7 +34,7 @@ from pipelines.dedup.shelf import Shelf
 from registry.recipe import Near
 
 ROUNDS = 2
-BATCH = 400  # documents of an index: what is held while it is made
+BATCH = 500  # documents of an index: what is held while it is made
 ROOM = 1 << 20  # bytes of shingles that are held while candidates are verified
 Words = list[list[str]]
 Analysed = list[tuple[str, np.ndarray, np.ndarray]]

@@ -146,7 +146,9 @@ def write_index(path: Path, columns: dict[str, Any]) -> None:
 
 
 def read_index(path: Path) -> dict[str, Any]:
-    """The columns of an index as read-only arrays in a memory map, which stands under "map" itself.
+    """The columns of an index as read-only arrays in a memory map.
+
+    Under "map" is the map itself; under "path" the file, and under "at" the byte of it at which the shingles begin.
 
     Raises:
         RecordError: the file is damaged, or its sketches cannot be compared with those that are made now.
@@ -161,7 +163,7 @@ def read_index(path: Path) -> dict[str, Any]:
         raise RecordError(f"{path} is damaged ({error}); build again") from None
     if batch.schema.metadata != {key.encode(): value.encode() for key, value in _VERSION.items()}:
         raise RecordError(f"{path} holds sketches of another version of corpus-foundry; build that corpus again")
-    columns: dict[str, Any] = {"map": mapped}
+    columns: dict[str, Any] = {"map": mapped, "path": path}
     for name in batch.schema.names:
         column = batch.column(name)
         if name == "signature":
@@ -169,6 +171,7 @@ def read_index(path: Path) -> dict[str, Any]:
             columns[name] = column.values.to_numpy().reshape(-1, lanes)
         elif name == "shingles":
             columns["offsets"], columns[name] = column.offsets.to_numpy(), column.values.to_numpy()
+            columns["at"] = column.values.buffers()[1].address - pa.py_buffer(mapped).address
         else:
             columns[name] = column.to_numpy()
     release(columns)

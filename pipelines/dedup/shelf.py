@@ -6,6 +6,7 @@ holds what it asked for last and nothing else.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numba import types
 
 from pipelines.dedup.index import ROW_BITS, ROWS, release
 from pipelines.dedup.kernel import kernel, vector
+from registry.errors import RecordError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,6 +45,26 @@ def _copy(shingles: Any, offsets: Any, rows: Any, to: Any, flat: Any) -> Any:
         for k in range(offsets[rows[i]], offsets[rows[i] + 1]):
             flat[place] = shingles[k]
             place += 1
+
+
+def _gather(index: dict[str, Any], rows: I64, to: I64, flat: NDArray[np.uint32]) -> None:
+    """The shingles of `rows`, each to its place; from a file by position, which maps no pages around them.
+
+    Raises:
+        RecordError: the file is not what it was.
+    """
+    if "path" not in index:
+        _copy(index["shingles"], index["offsets"], rows, to, flat)
+        return
+    begin = index["offsets"][rows]
+    end = to + index["offsets"][rows + 1] - begin
+    room, file = flat.data.cast("B"), os.open(index["path"], os.O_RDONLY)
+    try:
+        for at, a, b in zip((index["at"] + 4 * begin).tolist(), (4 * to).tolist(), (4 * end).tolist(), strict=True):
+            if os.preadv(file, [room[a:b]], at) != b - a:
+                raise RecordError(f"{index['path']} became shorter while it was read; build again")
+    finally:
+        os.close(file)
 
 
 class Shelf:
@@ -117,7 +139,7 @@ class Shelf:
         offsets = np.concatenate(([0], np.cumsum(self.sizes(ordinals)))).astype(np.int64)
         flat = np.empty(int(offsets[-1]), dtype=np.uint32)
         for place, rows, index in self._by_index(ordinals):
-            _copy(index["shingles"], index["offsets"], rows, offsets[place], flat)
+            _gather(index, rows, offsets[place], flat)
         return flat, offsets
 
     def order(self, ordinals: I64, *before: NDArray[Any]) -> I64:
