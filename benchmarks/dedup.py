@@ -33,7 +33,7 @@ from pipelines.dedup.near import Duplicates, find_links, resolve
 from pipelines.dedup.shelf import Shelf
 from registry.recipe import Near
 
-ROUNDS = 2
+ROUNDS = 5
 BATCH = 500  # documents of an index: what is held while it is made
 ROOM = 1 << 20  # bytes of shingles that are held while candidates are verified
 Words = list[list[str]]

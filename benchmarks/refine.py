@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
     from registry.document import Document
 
-ROUNDS = 3
+ROUNDS = 6
 DATATROVE = "CORPUS_DATATROVE"
 
 
