@@ -22,6 +22,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+sys.path.sort(key=lambda place: Path(place).resolve() == Path(__file__).resolve().parent)  # html.py is no library
+
 import numpy as np
 
 from pipelines.dedup.buckets import rounds
@@ -76,7 +78,7 @@ def search(folder: Path, paths: list[Path]) -> int:
     """Find all duplicates of the indexes, write their file, and tell how many there are."""
     shelf = Shelf([read_index(path) for path in paths], [0] * len(paths))
     spec = {"documents": shelf.count, "memory": MEMORY}
-    links, room = [np.empty((0, 2), np.int64)], MEMORY // 4
+    links, room = [np.empty((0, 3), np.int64)], MEMORY // 4
     parts = parts_of(spec, 1)
     links += [whole_links(shelf, part=part, parts=parts) for part in range(parts)]
     copies = np.concatenate(links)[:, 1]
