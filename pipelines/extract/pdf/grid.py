@@ -72,21 +72,27 @@ def _is_table(grid: Grid, inside: NDArray[np.int32]) -> bool:
     return (columns >= 2 and rows >= 2) or columns >= 3
 
 
+def meeting(rulings: Rulings) -> NDArray[np.bool_]:
+    """Which rules across [n] meet which rules down [m]."""
+    across, down = rulings.across, rulings.down
+    found: NDArray[np.bool_] = (
+        (down[None, :, 0] >= across[:, None, 1] - MEET)
+        & (down[None, :, 0] <= across[:, None, 2] + MEET)
+        & (across[:, None, 0] >= down[None, :, 1] - MEET)
+        & (across[:, None, 0] <= down[None, :, 2] + MEET)
+    )
+    return found
+
+
 def grids(glyphs: Glyphs, rulings: Rulings) -> list[tuple[Grid, NDArray[np.int32]]]:
     """Grids of lines that meet, from top to bottom, each with the cell of every glyph in it, -1 outside."""
     if not rulings:
         return []
     x, y = (glyphs.x0 + glyphs.x1) / 2, (glyphs.y0 + glyphs.y1) / 2
     across, down = rulings.across, rulings.down
-    meets = (
-        (down[None, :, 0] >= across[:, None, 1] - MEET)
-        & (down[None, :, 0] <= across[:, None, 2] + MEET)
-        & (across[:, None, 0] >= down[None, :, 1] - MEET)
-        & (across[:, None, 0] <= down[None, :, 2] + MEET)
-    )
     found = [
         _grid(across[rows], down[columns])
-        for rows, columns in _connected(meets)
+        for rows, columns in _connected(meeting(rulings))
         if rows.sum() > 1 and columns.sum() > 1
     ]
     ordered = sorted((g for g in found if g is not None), key=lambda g: (float(g.y[0]), float(g.x[0])))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipelines.extract.pdf.grid import MEET
+from pipelines.extract.pdf.grid import meeting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,14 +27,7 @@ HIGHEST = 0.4  # of the page: between two rules of a table
 
 def _alone(rulings: Rulings) -> Lines:
     """The rules across that no rule down meets."""
-    across, down = rulings.across, rulings.down
-    meets = (
-        (down[None, :, 0] >= across[:, None, 1] - MEET)
-        & (down[None, :, 0] <= across[:, None, 2] + MEET)
-        & (across[:, None, 0] >= down[None, :, 1] - MEET)
-        & (across[:, None, 0] <= down[None, :, 2] + MEET)
-    )
-    return across[~meets.any(axis=1)]
+    return rulings.across[~meeting(rulings).any(axis=1)]
 
 
 def rungs(rulings: Rulings, em: float, height: float) -> Iterator[Lines]:

@@ -81,6 +81,20 @@ def test_an_index_on_disk_is_the_index_in_memory(dedup, sets, tmp_path):
         read_index(tmp_path / "a.arrow")
 
 
+def test_shingles_are_read_from_a_file_as_from_arrays_and_a_cut_one_is_told(dedup, sets, tmp_path):
+    some = [*sets[:20], np.empty(0, np.uint32), np.empty(0, np.uint32)]
+    columns, path = index(dedup, some, np.arange(len(some))), tmp_path / "a.arrow"
+    write_index(path, columns)
+    held, filed = Shelf([columns], [0]), Shelf([read_index(path)], [0])
+    for ordinals in ([19, 0, 20, 7], [20, 21], []):
+        chosen = np.array(ordinals, np.int64)
+        assert all(map(np.array_equal, held.shingles(chosen), filed.shingles(chosen)))
+    path.write_bytes(b"")
+    filed.indexes[0] = {**columns, "path": path, "at": 0}
+    with pytest.raises(RecordError, match="shorter"):
+        filed.shingles(np.array([3]))
+
+
 def test_what_is_new_has_the_fates_that_one_build_of_all_gives(dedup, sets):
     half = len(sets) // 2
     old, new = index(dedup, sets[:half], np.arange(half)), index(dedup, sets[half:], np.arange(half, len(sets)))
