@@ -73,10 +73,11 @@ def step_ratio(place: Path, rounds: int) -> float:
     from train import pretrain
     from train.model import tensors
     from train.processes import Processes
+    from train.run import Run
 
     config = config_of(10_000, batch=4, micro=4, length=256)
-    ours = pretrain.prepare(config, place, place / "none", Processes.join())
-    bare = pretrain.prepare(config, place, place / "none", Processes.join())
+    ours = Run(config, place, place / "none", Processes.join())
+    bare = Run(config, place, place / "none", Processes.join())
     times: dict[str, list[float]] = {"ours": [], "bare": []}
     for number in range(rounds + 3):
         begun = time.process_time()

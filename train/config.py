@@ -105,6 +105,7 @@ class Train(Section):
     recompute: bool = Field(False, description="Recompute activations in the backward pass: less memory, 30 % slower.")
     compile: bool = Field(False, description="Use torch.compile: faster after a minute or more.")
     parallel: Literal["ddp", "fsdp"] = Field("ddp", description="Under torchrun: copies of the model, or its shards.")
+    patience: int = Field(600, ge=1, description="Seconds that a process waits for the others before the run fails.")
     log_every: int = Field(10, ge=1, description="Steps between lines of progress.")
     tensorboard: bool = Field(False, description="Write TensorBoard events, too.")
 

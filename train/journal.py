@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import sys
 import time
+from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import yaml
 
 from registry.errors import UsageError
-
-if TYPE_CHECKING:
-    from torch.nn import Module
 
 
 def peak_flops(device: torch.device) -> float | None:
@@ -26,14 +25,14 @@ def peak_flops(device: torch.device) -> float | None:
     return next((peak * 1e12 for key, peak in peaks.items() if key in name), None)
 
 
-def flops_per_token(model: Module, length: int) -> float:
+def flops_per_token(model: Any, length: int) -> float:
     """Of a forward and a backward pass: 6 per trained weight of a matrix product, 4 per frozen one, and attention.
 
     As in PaLM, 2204.02311, recomputed activations do not count, and neither does what documents shorter than the
     sequence save; but of attention only the causal half counts, 6 per layer, value of its heads and token before.
     """
-    config: Any = model.config
-    looked_up = None if config.tie_word_embeddings else model.get_input_embeddings().weight  # type: ignore[operator]
+    config = model.config
+    looked_up = None if config.tie_word_embeddings else model.get_input_embeddings().weight
     matrices = (p for p in model.parameters() if p.ndim >= 2 and p is not looked_up)
     heads = config.num_attention_heads
     width = heads * (getattr(config, "head_dim", None) or config.hidden_size // heads)
@@ -41,7 +40,7 @@ def flops_per_token(model: Module, length: int) -> float:
     return float(products + 6 * config.num_hidden_layers * width * length)
 
 
-class Journal:
+class Journal(ExitStack):
     """Writes down what happens; only the first process has one.
 
     Args:
@@ -54,29 +53,21 @@ class Journal:
     def __init__(
         self, run: Path, *, step: int, steps: int, flops: float, peak: float | None, tensorboard: bool
     ) -> None:
+        super().__init__()
         self._steps, self._flops, self._peak = steps, flops, peak
-        self._path = run / "log.jsonl"
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._keep_until(step)
-        self._file = self._path.open("a", encoding="utf-8")
-        self._board = _board(run) if tensorboard else None
         self._mark: tuple[float, int, int] | None = None  # time, step and tokens of the last line of progress
-
-    def _keep_until(self, step: int) -> None:
-        """Drop what a run that died wrote after its last checkpoint, and a line that it left half."""
-        if self._path.is_file():
-            lines = self._path.read_text(encoding="utf-8").split("\n")[:-1]
-            kept = [line for line in lines if json.loads(line)["step"] <= step]
-            self._path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+        run.mkdir(parents=True, exist_ok=True)
+        _keep_until(run / "log.jsonl", step)
+        self._file = self.enter_context((run / "log.jsonl").open("a", encoding="utf-8"))
+        self._board = self.enter_context(_board(run)) if tensorboard else None
 
     def write(self, step: int, **facts: Any) -> None:
         """Facts of a step: numbers, or numbers by name."""
         self._file.write(json.dumps({"step": step, **facts}) + "\n")
         self._file.flush()
-        if self._board is not None:
-            for key, value in facts.items():
-                for name, number in (value if isinstance(value, dict) else {"": value}).items():
-                    self._board.add_scalar(f"{key}/{name}".rstrip("/"), number, step)
+        for key, value in facts.items() if self._board else ():
+            for name, number in (value if isinstance(value, dict) else {"": value}).items():
+                self._board.add_scalar(f"{key}/{name}".rstrip("/"), number, step)
 
     def progress(self, step: int, loss: float, tokens: int) -> None:
         """A line for people: loss, speed, use of the hardware, time to go."""
@@ -89,17 +80,15 @@ class Journal:
             line += f"  {speed:,.0f} tokens/s"
             if self._peak:
                 line += f"  MFU {speed * self._flops / self._peak:.1%}"
-            left = int((self._steps - step) * seconds / (step - before[1]))
-            line += f"  {left // 3600}:{left // 60 % 60:02}:{left % 60:02} to go"
+            line += f"  {timedelta(seconds=int((self._steps - step) * seconds / (step - before[1])))} to go"
         print(line, file=sys.stderr, flush=True)  # noqa: T201 - what a person watches
 
-    def __enter__(self) -> Journal:
-        return self
 
-    def __exit__(self, *error: object) -> None:
-        self._file.close()
-        if self._board is not None:
-            self._board.close()
+def _keep_until(log: Path, step: int) -> None:
+    """Drop what a run that died wrote after its last checkpoint, and a line that it left half."""
+    if log.is_file():
+        lines = log.read_text(encoding="utf-8").split("\n")[:-1]
+        log.write_text("".join(f"{line}\n" for line in lines if json.loads(line)["step"] <= step), encoding="utf-8")
 
 
 def _board(run: Path) -> Any:

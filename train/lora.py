@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
-from torch import nn
+from safetensors.torch import save_file
+from torch import Tensor, nn
 
 from registry.errors import RecordError, UsageError, nearest
 from registry.publish import write_json
-from train.checkpoint import read_tensors
+from train.checkpoint import read_checkpoint
+from train.config import Lora
 from train.merge.lora import CONFIG, PREFIX, WEIGHTS
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from train.config import Lora
 
 
 class LoraLinear(nn.Module):
@@ -29,8 +26,7 @@ class LoraLinear(nn.Module):
 
     def __init__(self, base: nn.Linear, rank: int, alpha: float) -> None:
         super().__init__()
-        self.base = base
-        self.scale = alpha / rank
+        self.base, self.scale = base, alpha / rank
         self.lora_A = nn.Parameter(torch.empty(rank, base.in_features, device=base.weight.device))
         self.lora_B = nn.Parameter(torch.zeros(base.out_features, rank, device=base.weight.device))
         nn.init.kaiming_uniform_(self.lora_A, a=math.sqrt(5))
@@ -38,17 +34,16 @@ class LoraLinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The layer's output and the update's."""
         update = nn.functional.linear(nn.functional.linear(x, self.lora_A), self.lora_B)
-        result: Tensor = self.base(x) + self.scale * update
-        return result
+        return self.base(x) + self.scale * update
 
 
-def add_adapters(model: nn.Module, options: Lora, *, seed: int) -> list[str]:
+def add_adapters(model: Any, options: Lora, *, seed: int) -> list[str]:
     """Freeze the model and give its linear layers adapters; returns the layers' last names, as PEFT wants them.
 
     Raises:
         UsageError: a target is no linear layer of the model.
     """
-    output = model.get_output_embeddings()  # type: ignore[operator]
+    output = model.get_output_embeddings()
     layers = {n: m for n, m in model.named_modules() if isinstance(m, nn.Linear) and m is not output}
     known = {name.rpartition(".")[2] for name in layers}
     for target in options.targets:
@@ -65,31 +60,19 @@ def add_adapters(model: nn.Module, options: Lora, *, seed: int) -> list[str]:
 
 def adapter_tensors(model: nn.Module) -> dict[str, Tensor]:
     """The adapters' tensors by their names in PEFT's files."""
-    found: dict[str, Tensor] = {}
-    for name, module in model.named_modules():
-        if isinstance(module, LoraLinear):
-            found[f"{PREFIX}{name}.lora_A.weight"] = module.lora_A
-            found[f"{PREFIX}{name}.lora_B.weight"] = module.lora_B
-    return found
+    return {
+        f"{PREFIX}{name}.weight": p for name, p in model.named_parameters() if name.endswith((".lora_A", ".lora_B"))
+    }
 
 
 def save_adapter(folder: Path, tensors: dict[str, Tensor], options: Lora, targets: list[str], base: str) -> None:
     """Write an adapter as PEFT does."""
-    from safetensors.torch import save_file
-
     save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
     config = {
-        "peft_type": "LORA",
-        "task_type": "CAUSAL_LM",
-        "base_model_name_or_path": base,
-        "r": options.rank,
-        "lora_alpha": options.alpha,
-        "lora_dropout": 0.0,
-        "bias": "none",
-        "fan_in_fan_out": False,
-        "inference_mode": True,
-        "target_modules": targets,
-    }
+        "peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": base, "r": options.rank,
+        "lora_alpha": options.alpha, "lora_dropout": 0.0, "bias": "none", "fan_in_fan_out": False,
+        "inference_mode": True, "target_modules": targets,
+    }  # fmt: skip
     write_json(folder / CONFIG, config)
 
 
@@ -100,7 +83,7 @@ def load_adapter(folder: Path, model: nn.Module) -> None:
     Raises:
         RecordError: it holds other adapters than the model has.
     """
-    mine, theirs = adapter_tensors(model), read_tensors(folder / WEIGHTS)
+    mine, theirs = adapter_tensors(model), read_checkpoint(folder, WEIGHTS)
     if {n: t.shape for n, t in mine.items()} != {n: t.shape for n, t in theirs.items()}:
         raise RecordError(f"{folder} holds other adapters than the configuration asks for")
     for name, tensor in mine.items():

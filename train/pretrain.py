@@ -13,26 +13,22 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from registry.errors import StageError
 from train.bits import bits_per_byte, documents
 from train.checkpoint import Saver
+from train.config import Examples, Train
 from train.examples import ExampleStream
 from train.journal import Journal, flops_per_token, peak_flops
 from train.model import logits, loss_sum, tensors
 from train.processes import Processes, whole
-from train.run import Run, finish, prepare, save
-from train.schedule import schedule
+from train.run import Run
 from train.stream import IGNORED
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from train.config import Train
 
 _SETTLED = 20  # good steps before the running mean of gradient norms is one to compare with
 
@@ -42,40 +38,42 @@ def train(config: Train, folder: Path, out: Path) -> str:
 
     Raises:
         UsageError: the configuration, the model and the shards do not belong together.
-        StageError: too many steps were bad, or a checkpoint could not be written.
+        StageError: too many steps were bad, a checkpoint could not be written, or other processes do not answer.
     """
-    processes = Processes.join()
-    try:
-        run = prepare(config, folder, out, processes)
-        with _signals(run):
-            return _loop(run)
-    finally:
-        processes.leave()
+    with Processes.join(config.patience) as processes:
+        return _train(config, folder, out, processes)  # a function of its own: the run is gone when the group ends
 
 
-def _loop(run: Run) -> str:
-    config, state, first = run.config, run.state, run.processes.first
+def _train(config: Train, folder: Path, out: Path, processes: Processes) -> str:
+    run = Run(config, folder, out, processes)
+    with _signals(run):
+        _loop(run)
+        finished = run.state.step == config.steps
+        if finished and processes.first:
+            run.finish()
+    how = "finished" if finished else "stopped; the same command goes on"
+    return f"{how} at step {run.state.step:,} of {config.steps:,}; {run.state.skipped} skipped"
+
+
+def _loop(run: Run) -> None:
+    config, state = run.config, run.state
     saving = Saver(run.out, keep=config.checkpoints.keep, milestones=config.checkpoints.milestones)
     run.wrapped.train()
-    with saving as saver, _journal(run) if first else nullcontext() as journal:
+    with saving as saver, _journal(run) if run.processes.first else nullcontext() as journal:
         while state.step < config.steps and not run.stop:
             facts = _step(run)
             state.step += 1
-            done = state.step == config.steps
-            if (every := config.validation.every) and (state.step % every == 0 or done):
-                facts["bits_per_byte"] = validate(run)
             run.stop = run.processes.total([float(run.stop)])[0] > 0
-            if done or run.stop or state.step % config.checkpoints.every == 0:
-                save(run, saver)
+            last = run.stop or state.step == config.steps
+            if (every := config.validation.every) and (state.step % every == 0 or state.step == config.steps):
+                facts["bits_per_byte"] = validate(run)
+            if last or state.step % config.checkpoints.every == 0:
+                run.save(saver)
             if journal:
                 journal.write(state.step, **facts)
-                if done or run.stop or state.step % config.log_every == 0:
+                if last or state.step % config.log_every == 0:
                     journal.progress(state.step, facts["loss"], state.tokens)
         saver.wait()
-    if first and state.step == config.steps:
-        finish(run)
-    how = "finished" if state.step == config.steps else "stopped; the same command goes on"
-    return f"{how} at step {state.step:,} of {config.steps:,}; {state.skipped} skipped"
 
 
 def _journal(run: Run) -> Journal:
@@ -90,64 +88,57 @@ def _step(run: Run) -> dict[str, Any]:
     """One step: gradients of all micro-batches, then the optimizer, unless the step is a bad one."""
     config, state, world = run.config, run.state, run.processes.world
     torch.manual_seed((config.seed * 1_000_003 + state.step) * 4096 + run.processes.rank)
-    rate = config.optimizer.lr * schedule.get(config.schedule)(state.step, config.steps, **config.schedule_options)
+    rate = config.optimizer.lr * run.schedule(state.step)
     for group in run.optimizer.param_groups:
         group["lr"] = rate
-    micros = list(_micros(run))
+    micros, wanted = _micros(run), config.data.examples
     count = run.processes.total([sum(int((targets != IGNORED).sum()) for _, _, targets in micros)])[0]
-    share = 1 - (config.data.examples.weight if config.data.examples else 0.0)
+    share = (1 - wanted.weight if wanted else 1.0) * world / max(1.0, count)
     nats = torch.zeros((), device=run.processes.device, dtype=torch.float64)
-    for number, micro in enumerate(micros):
-        last = number == len(micros) - 1 and run.examples is None
-        with _together(run, last=last), _precision(run):
+    for number, micro in enumerate(micros, 1):
+        with _passing(run, last=number == len(micros) and wanted is None):
             loss = loss_sum(run.wrapped, *micro)
             nats += loss.detach()
-            (loss * (share * world / max(1.0, count))).backward()  # type: ignore[no-untyped-call]
-    facts: dict[str, Any] = {}
-    if run.examples is not None:
-        facts["examples_loss"] = _learn_examples(run, run.examples, 1 - share)
+            (loss * share).backward()
+    facts = {"examples_loss": _learn_examples(run, run.examples, wanted)} if run.examples and wanted else {}
     norm = float(whole(torch.nn.utils.clip_grad_norm_(run.plain.parameters(), config.optimizer.clip)))
-    loss_mean = run.processes.total([float(nats)])[0] / max(1.0, count)
-    skipped = _is_bad(run, loss_mean, norm)
+    mean = run.processes.total([float(nats)])[0] / max(1.0, count)
+    skipped = _is_bad(run, mean, norm)
     if not skipped:
         run.optimizer.step()
         state.tokens += int(count)
     run.optimizer.zero_grad(set_to_none=True)
-    return {"loss": loss_mean, "lr": rate, "norm": norm, "tokens": state.tokens, **facts, "skipped": skipped}
+    return {"loss": mean, "lr": rate, "norm": norm, "tokens": state.tokens, **facts, "skipped": skipped}
 
 
-def _micros(run: Run) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+def _micros(run: Run) -> list[list[Tensor]]:
     """This process's micro-batches of the step: every `world`-th of them."""
     data, processes = run.config.data, run.processes
     begin = run.state.step * data.batch
-    for number in range(processes.rank, data.batch // data.micro, processes.world):
-        yield tensors(run.stream.batch(begin + number * data.micro, data.micro), processes.device)
+    mine = range(begin + processes.rank * data.micro, begin + data.batch, processes.world * data.micro)
+    return [tensors(run.stream.batch(index, data.micro), processes.device) for index in mine]
 
 
-def _learn_examples(run: Run, examples: ExampleStream, weight: float) -> float:
-    assert run.config.data.examples is not None
-    size, begin = run.config.data.examples.size, run.state.step * run.config.data.examples.size
-    mine = range(begin + run.processes.rank, begin + size, run.processes.world)
-    chosen, rows = examples.batch(mine)
-    ids, positions, targets = (row.to(run.processes.device) for row in rows)
-    with _precision(run):
+def _learn_examples(run: Run, examples: ExampleStream, wanted: Examples) -> float:
+    processes, begin = run.processes, run.state.step * wanted.size
+    chosen, rows = examples.batch(range(begin + processes.rank, begin + wanted.size, processes.world))
+    ids, positions, targets = (row.to(processes.device) for row in rows)
+    with _passing(run, last=True):
         loss = examples.loss(logits(run.wrapped, ids, positions), targets, chosen)
-        (loss * weight).backward()  # type: ignore[no-untyped-call]
-    return run.processes.total([float(loss.detach())])[0] / run.processes.world
+        (loss * wanted.weight).backward()
+    return processes.total([float(loss.detach())])[0] / processes.world
 
 
-def _together(run: Run, *, last: bool) -> Any:
-    """Gradients are shared once a step, with the last backward pass."""
-    if isinstance(run.wrapped, DistributedDataParallel) and not last:
-        return run.wrapped.no_sync()
-    if hasattr(run.wrapped, "set_requires_gradient_sync"):
-        cast("Any", run.wrapped).set_requires_gradient_sync(last)
-    return nullcontext()
-
-
-def _precision(run: Run) -> Any:
-    bf16 = run.config.precision == "bf16"
-    return torch.autocast(run.processes.device.type, torch.bfloat16, enabled=bf16)
+@contextmanager
+def _passing(run: Run, *, last: bool) -> Iterator[None]:
+    """A forward and backward pass in the precision asked for; gradients are shared once a step, with the `last`."""
+    model = run.wrapped
+    if hasattr(model, "set_requires_gradient_sync"):
+        model.set_requires_gradient_sync(last)
+    alone = isinstance(model, DistributedDataParallel) and not last
+    kind, bf16 = run.processes.device.type, run.config.precision == "bf16"
+    with model.no_sync() if alone else nullcontext(), torch.autocast(kind, torch.bfloat16, enabled=bf16):
+        yield
 
 
 def _is_bad(run: Run, loss: float, norm: float) -> bool:
@@ -179,7 +170,7 @@ def validate(run: Run) -> dict[str, float]:
     for build, shards in run.validation.items():
         texts = documents(shards, run.config.validation.documents)
         for source, bits in bits_per_byte(run.wrapped, texts, run.tokens, length=run.config.data.length).items():
-            found[source if source not in found else f"{Path(build).name}/{source}"] = bits.per_byte
+            found[f"{build.name}/{source}" if source in found else source] = bits.per_byte
     return found
 
 

@@ -1,43 +1,48 @@
-"""One process or several (torchrun): who this one is, and what all of them agree on."""
+"""One process or several (torchrun): who this one is, and what all of them agree on.
+
+A process that waits for the others in vain (one was stopped, hangs on a disk or died without a word) is told after
+`patience` seconds and ends with an error that says where it stood; without that, gloo waits for 30 minutes.
+"""
 
 from __future__ import annotations
 
+import gc
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+import traceback
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, NamedTuple
 
 import torch
 import torch.distributed as dist
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from torch import Tensor
-    from torch.nn import Module
+from registry.errors import StageError
 
 
-@dataclass(frozen=True, slots=True)
-class Processes:
-    """This process among `world`, and its device."""
+class Processes(NamedTuple):
+    """This process among `world`, and its device. As a context it ends the process group."""
 
     rank: int
     world: int
     device: torch.device
+    patience: int
 
     @classmethod
-    def join(cls) -> Processes:
+    def join(cls, patience: int = 600) -> Processes:
         """As torchrun says in the environment; alone without it. NCCL on GPUs, gloo on CPUs."""
         cuda = torch.cuda.is_available()
-        local = int(os.environ.get("LOCAL_RANK", "0"))
-        device = torch.device("cuda", local) if cuda else torch.device("cpu")
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if cuda else torch.device("cpu")
         if cuda:
             torch.cuda.set_device(device)
         if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
-            dist.init_process_group("nccl" if cuda else "gloo")
+            dist.init_process_group("nccl" if cuda else "gloo", timeout=timedelta(seconds=patience))
         if dist.is_initialized():
-            return cls(dist.get_rank(), dist.get_world_size(), device)
-        return cls(0, 1, device)
+            return cls(dist.get_rank(), dist.get_world_size(), device, patience)
+        return cls(0, 1, device, patience)
 
     @property
     def first(self) -> bool:
@@ -50,9 +55,9 @@ class Processes:
             return list(numbers)
         tensor = torch.tensor(numbers, dtype=torch.float64, device=self.device)
         dist.all_reduce(tensor)
-        return [float(number) for number in tensor.tolist()]
+        return tensor.tolist()
 
-    def wrap(self, model: Module, how: Literal["ddp", "fsdp"], *, bf16: bool) -> Module:
+    def wrap(self, model: nn.Module, how: Literal["ddp", "fsdp"], *, bf16: bool) -> Any:
         """The model with its gradients shared: copies (DDP), or parameters in shards by decoder layer (FSDP2)."""
         if self.world == 1:
             return model
@@ -64,18 +69,35 @@ class Processes:
         mesh = init_device_mesh(self.device.type, (self.world,))
         kind = torch.bfloat16 if bf16 else torch.float32
         policy = MixedPrecisionPolicy(param_dtype=kind, reduce_dtype=torch.float32)
-        layers = max((m for m in model.modules() if isinstance(m, torch.nn.ModuleList)), key=len)
-        for layer in layers:
-            fully_shard(layer, mesh=mesh, mp_policy=policy)
-        fully_shard(model, mesh=mesh, mp_policy=policy)
+        layers = max((m for m in model.modules() if isinstance(m, nn.ModuleList)), key=len)
+        for module in (*layers, model):
+            fully_shard(module, mesh=mesh, mp_policy=policy)
         return model
 
-    def leave(self) -> None:
-        """End the process group."""
-        if self.world > 1 and dist.is_initialized():
+    def __enter__(self) -> Processes:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: TracebackType | None) -> None:
+        """End the process group; after an error not, as others may still be waiting in it.
+
+        Nothing may hold the group any more: where DDP is the last that does, its end waits for gloo's threads with the
+        interpreter's lock in its hand, and these may need the lock to come to their end (seen at 4 of 12 ends).
+
+        Raises:
+            StageError: the others did not answer.
+        """
+        if self.world > 1 and error is None:
+            gc.collect()
             dist.destroy_process_group()
+        if self.world > 1 and isinstance(error, RuntimeError) and ("gloo" in str(error) or "NCCL" in str(error)):
+            ours = [f for f in traceback.extract_tb(trace) if Path(f.filename).parent == Path(__file__).parent][-1]
+            raise StageError(
+                f"process {self.rank} of {self.world} had no answer from the others in {ours.name}, line {ours.lineno}"
+                f" of {Path(ours.filename).name}: one of them ended, or stood still for {self.patience} s (`patience`)."
+                f" The same command goes on from the last checkpoint. [{str(error).splitlines()[0]}]"
+            ) from None
 
 
-def whole(tensor: Tensor) -> Tensor:
+def whole(tensor: Any) -> Tensor:
     """A tensor of which each process has a shard, in one piece."""
     return tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor

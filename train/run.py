@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
 
 import torch
+from torch import Tensor
 from torch.distributed.checkpoint import state_dict as dcp
 
 from registry.errors import RecordError, UsageError
 from registry.publish import place, write_json
 from registry.shards import Shards
 from train import lora
-from train.checkpoint import MOMENTS, STATE, Saver, checkpoints, making, read_state, read_tensors
+from train.checkpoint import MOMENTS, STATE, Saver, checkpoints, read_checkpoint
+from train.config import Train
 from train.examples import ExampleStream, read_examples
+from train.files import making
 from train.model import check_leakage, load_model
 from train.processes import Processes, whole
 from train.schedule import schedule
 from train.stream import Source, Stream
-from train.tokens import Tokens, tokenizer_of
-
-if TYPE_CHECKING:
-    from torch import Tensor
-    from torch.nn import Module
-
-    from train.config import Train
+from train.tokens import tokenizer_of
 
 _EVERYWHERE = dcp.StateDictOptions(full_state_dict=True)
-_TO_FIRST = dcp.StateDictOptions(full_state_dict=True, cpu_offload=True)  # to the first process
+_TO_FIRST = dcp.StateDictOptions(full_state_dict=True, cpu_offload=True)
 
 
 @dataclass(slots=True)
@@ -44,173 +41,152 @@ class State:
     stream: str = ""  # fingerprint
 
 
-@dataclass(slots=True)
 class Run:
-    """A run in one process: what it reads, what it trains, where it is."""
+    """A run in one process: everything is loaded, checked against each other, and at the last checkpoint.
 
-    config: Train
-    out: Path
-    processes: Processes
-    stream: Stream
-    examples: ExampleStream | None
-    validation: dict[str, Shards]
-    tokens: Tokens
-    plain: Module  # the model itself
-    wrapped: Module  # as it is called: with gradients shared, compiled
-    optimizer: torch.optim.AdamW
-    targets: list[str]  # LoRA's
-    state: State = field(default_factory=State)
-    stop: bool = False
+    Attributes:
+        stream: sequences of the shards; `examples` are learnt beside them, if any.
+        validation: held-out documents by build.
+        plain: the model itself; `wrapped` is how it is called, with gradients shared, compiled.
+        state: where the run is; `stop` is whether it has been asked to end.
 
+    Raises:
+        UsageError: the configuration, the model and the shards do not belong together.
+        RecordError: the last checkpoint is damaged.
+    """
 
-def prepare(config: Train, folder: Path, out: Path, processes: Processes) -> Run:
-    """Load everything, check that it belongs together, and go to the last checkpoint."""
-    schedule.check(config.schedule, config.schedule_options)
-    micros = config.data.batch // config.data.micro
-    if micros % processes.world:
-        raise UsageError(f"{micros} micro-batches in a step cannot be shared by {processes.world} processes")
-    builds = [folder / source.shards for source in config.data.sources]
-    sources = [
-        Source(Shards(build), each.weight, tuple(each.only))
-        for build, each in zip(builds, config.data.sources, strict=True)
-    ]
-    tokens = tokenizer_of(folder / config.model, builds)
-    before = checkpoints(out)
-    model = _load(config, folder, before)
-    targets = _adapt(config, model, before)
-    check_leakage(model.to(processes.device))
-    if config.recompute:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})  # type: ignore[operator]
-        model.enable_input_require_grads()  # type: ignore[operator]
-    stream = Stream(
-        sources, length=config.data.length, seed=config.seed, method=config.data.packing,
-        vocabulary=_vocabulary(config, model, tokens),
-    )  # fmt: skip
-    wrapped = processes.wrap(model, config.parallel, bf16=config.precision == "bf16")
-    run = Run(
-        config, out, processes, stream, _examples(config, folder, tokens), _validation(config, builds), tokens, model,
-        cast("Module", torch.compile(wrapped)) if config.compile else wrapped, _optimizer(config, model), targets,
-    )  # fmt: skip
-    run.state.stream = stream.fingerprint
-    if before:
-        _resume(run, before[-1])
-    if run.state.step > config.steps:
-        raise UsageError(f"{out} is at step {run.state.step:,} already, after the {config.steps:,} asked for")
-    return run
-
-
-def _load(config: Train, folder: Path, before: list[Path]) -> Module:
-    """The model: of the last checkpoint, or where the run begins."""
-    if before and not config.lora:
-        return load_model(before[-1])
-    return load_model(folder / config.model, seed=config.seed if config.init else None)
-
-
-def _adapt(config: Train, model: Module, before: list[Path]) -> list[str]:
-    if not config.lora:
-        return []
-    targets = lora.add_adapters(model, config.lora, seed=config.seed)
-    if before:
-        lora.load_adapter(before[-1], model)
-    return targets
-
-
-def _vocabulary(config: Train, model: Module, tokens: Tokens) -> int:
-    """Rows of the model's embeddings, which may be more than the tokenizer's tokens, but not less."""
-    rows: int = model.get_input_embeddings().weight.shape[0]  # type: ignore[operator]
-    if rows < (size := tokens.tokenizer.get_vocab_size(with_added_tokens=True)):
-        raise UsageError(f"{config.model} has embeddings of {rows:,} tokens, and its tokenizer knows {size:,}")
-    return rows
-
-
-def _examples(config: Train, folder: Path, tokens: Tokens) -> ExampleStream | None:
-    wanted = config.data.examples
-    if wanted is None:
-        return None
-    return ExampleStream(
-        read_examples(folder / wanted.file), tokens,
-        length=config.data.length, contrast=wanted.loss == "choice", seed=config.seed,
-    )  # fmt: skip
-
-
-def _validation(config: Train, builds: list[Path]) -> dict[str, Shards]:
-    if not config.validation.every:
-        return {}
-    found = {str(build): Shards(build, split="validation") for build in dict.fromkeys(builds)}
-    if not any(len(shards) for shards in found.values()):
-        raise UsageError("validation was asked for, but the shards hold nothing out: set tokenize.validation and build")
-    return found
-
-
-def _optimizer(config: Train, model: Module) -> torch.optim.AdamW:
-    """AdamW; only matrices decay."""
-    options = config.optimizer
-    trained = [p for p in model.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in trained if p.ndim >= 2], "weight_decay": options.weight_decay},
-        {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
-    ]
-    betas = (options.betas[0], options.betas[1])
-    return torch.optim.AdamW(
-        [group for group in groups if group["params"]], lr=options.lr, betas=betas, eps=options.epsilon, fused=True
-    )
-
-
-def _resume(run: Run, checkpoint: Path) -> None:
-    state = read_state(checkpoint)
-    if state.get("stream") != run.state.stream:
-        raise UsageError(
-            f"{run.out} was begun with other data (shards, weights, length, packing or seed): give another `out`, or"
-            " the same data"
+    def __init__(self, config: Train, folder: Path, out: Path, processes: Processes) -> None:
+        self.config, self.out, self.processes, self.state, self.stop = config, out, processes, State(), False
+        self._check_shares()
+        data, last = config.data, checkpoints(out)[-1:]
+        builds = [folder / source.shards for source in data.sources]
+        sources = [
+            Source(Shards(build), each.weight, tuple(each.only))
+            for build, each in zip(builds, data.sources, strict=True)
+        ]
+        self.tokens = tokenizer_of(folder / config.model, builds)
+        self._load(folder / config.model, last)
+        self.stream = Stream(
+            sources, length=data.length, seed=config.seed, method=data.packing, vocabulary=self._vocabulary()
         )
-    try:
-        run.state = State(**state)
-    except TypeError:
-        raise RecordError(f"{checkpoint / 'state.json'} is of another version") from None
-    moments: dict[str, Any] = {}
-    for key, tensor in read_tensors(checkpoint / MOMENTS).items():
-        name, _, kind = key.rpartition("/")
-        moments.setdefault(name, {})[kind] = tensor
-    current: dict[str, Any] = dcp.get_optimizer_state_dict(run.plain, run.optimizer, options=_EVERYWHERE)
-    dcp.set_optimizer_state_dict(
-        run.plain, run.optimizer, {"state": moments, "param_groups": current["param_groups"]}, options=_EVERYWHERE
-    )
+        self.state.stream = self.stream.fingerprint
+        self.examples = self._examples(folder)
+        self.validation = self._held_out(builds)
+        self.wrapped = processes.wrap(self.plain, config.parallel, bf16=config.precision == "bf16")
+        if config.compile:
+            self.wrapped.compile()
+        self.optimizer = self._optimizer()
+        self.schedule = partial(schedule.get(config.schedule), steps=config.steps, **config.schedule_options)
+        for checkpoint in last:
+            self._resume(checkpoint)
+        if self.state.step > config.steps:
+            raise UsageError(f"{out} is at step {self.state.step:,} already, after the {config.steps:,} asked for")
 
+    def _check_shares(self) -> None:
+        schedule.check(self.config.schedule, self.config.schedule_options)
+        data, world = self.config.data, self.processes.world
+        shares = {"micro-batches": data.batch // data.micro, "examples": data.examples.size if data.examples else 0}
+        for what, count in shares.items():
+            if count % world:
+                raise UsageError(f"{count} {what} in a step cannot be shared by {world} processes")
 
-def save(run: Run, saver: Saver) -> None:
-    """Copy everything and let it be written. Collective under FSDP."""
-    weights = _weights(run)
-    found: dict[str, Any] = dcp.get_optimizer_state_dict(run.plain, run.optimizer, options=_TO_FIRST)
-    moments = {
-        f"{name}/{kind}": torch.as_tensor(value).detach().clone().contiguous()
-        for name, kinds in found.get("state", {}).items()
-        for kind, value in kinds.items()
-    }
-    if run.processes.first:
-        saver.save(partial(_write_model, run, weights), moments, asdict(run.state))
+    def _load(self, start: Path, last: list[Path]) -> None:
+        """The model: of the last checkpoint, or where the run begins."""
+        config = self.config
+        if last and not config.lora:
+            self.plain = load_model(last[0])
+        else:
+            self.plain = load_model(start, seed=config.seed if config.init else None)
+        self.targets = lora.add_adapters(self.plain, config.lora, seed=config.seed) if config.lora else []
+        if last and config.lora:
+            lora.load_adapter(last[0], self.plain)
+        check_leakage(self.plain.to(self.processes.device))
+        if config.recompute:
+            self.plain.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+            self.plain.enable_input_require_grads()
 
+    def _vocabulary(self) -> int:
+        """Rows of the model's embeddings, which may be more than the tokenizer's tokens, but not less."""
+        rows: int = self.plain.get_input_embeddings().weight.shape[0]
+        if rows < (size := self.tokens.tokenizer.get_vocab_size(with_added_tokens=True)):
+            raise UsageError(f"{self.config.model} has embeddings of {rows:,} tokens, and its tokenizer knows {size:,}")
+        return rows
 
-def _weights(run: Run) -> dict[str, Tensor]:
-    if run.config.lora:
-        return {n: whole(t.detach()).cpu().clone() for n, t in lora.adapter_tensors(run.plain).items()}
-    state: dict[str, Any] = dcp.get_model_state_dict(run.plain, options=_TO_FIRST)
-    names = [{n for n, _ in run.plain.named_parameters(remove_duplicate=once)} for once in (False, True)]
-    tied = names[0] - names[1]  # saved once, as Hugging Face does; otherwise the base has other tensors
-    return {name: tensor.clone() for name, tensor in state.items() if name not in tied}
+    def _examples(self, folder: Path) -> ExampleStream | None:
+        if (wanted := self.config.data.examples) is None:
+            return None
+        read, length = read_examples(folder / wanted.file), self.config.data.length
+        contrast = wanted.loss == "choice"
+        return ExampleStream(read, self.tokens, length=length, contrast=contrast, seed=self.config.seed)
 
+    def _held_out(self, builds: list[Path]) -> dict[Path, Shards]:
+        if not self.config.validation.every:
+            return {}
+        found = {build: Shards(build, split="validation") for build in builds}
+        if not any(len(shards) for shards in found.values()):
+            raise UsageError(
+                "validation was asked for, but the shards hold nothing out: set tokenize.validation and build"
+            )
+        return found
 
-def _write_model(run: Run, weights: dict[str, Tensor], folder: Path) -> None:
-    if run.config.lora:
-        lora.save_adapter(folder, weights, run.config.lora, run.targets, run.config.model)
-    else:
-        run.plain.save_pretrained(folder, state_dict=weights)  # type: ignore[operator]
-        run.tokens.copy(folder)
+    def _optimizer(self) -> torch.optim.AdamW:
+        """AdamW; only matrices decay."""
+        options, trained = self.config.optimizer, [p for p in self.plain.parameters() if p.requires_grad]
+        matrices, others = ([p for p in trained if (p.ndim >= 2) == wide] for wide in (True, False))
+        groups = [{"params": matrices}, *([{"params": others, "weight_decay": 0.0}] if others else [])]
+        return torch.optim.AdamW(
+            groups, lr=options.lr, betas=(options.betas[0], options.betas[1]), eps=options.epsilon,
+            weight_decay=options.weight_decay, fused=True,
+        )  # fmt: skip
 
+    def _resume(self, checkpoint: Path) -> None:
+        state = read_checkpoint(checkpoint, STATE)
+        if state.get("stream") != self.state.stream:
+            raise UsageError(
+                f"{self.out} was begun with other data (shards, weights, length, packing or seed): give another `out`,"
+                " or the same data"
+            )
+        if state.keys() != asdict(self.state).keys():
+            raise RecordError(f"{checkpoint / STATE} is of another version")
+        self.state = State(**state)
+        found = dcp.get_optimizer_state_dict(self.plain, self.optimizer, options=_EVERYWHERE)
+        for key, tensor in read_checkpoint(checkpoint, MOMENTS).items():
+            name, _, kind = key.rpartition("/")
+            found["state"][name][kind] = tensor
+        dcp.set_optimizer_state_dict(self.plain, self.optimizer, found, options=_EVERYWHERE)
 
-def finish(run: Run) -> None:
-    """The last checkpoint without what only a run needs, as `model` or `adapter`; links, as both are of one disk."""
-    with making(run.out / ("adapter" if run.config.lora else "model")) as made:
-        for path in checkpoints(run.out)[-1].iterdir():
-            if path.name not in {MOMENTS, STATE}:
-                place(path, made / path.name)
-        write_json(made / "train.json", {"train": run.config.model_dump(exclude={"out"}), **asdict(run.state)})
+    def save(self, saver: Saver) -> None:
+        """Copy everything and let it be written. Collective under FSDP."""
+        if self.config.lora:
+            tensors = {name: whole(t.detach()) for name, t in lora.adapter_tensors(self.plain).items()}
+        else:
+            tensors = dcp.get_model_state_dict(self.plain, options=_TO_FIRST)
+        found = dcp.get_optimizer_state_dict(self.plain, self.optimizer, options=_TO_FIRST).get("state", {})
+        if self.processes.first:
+            tensors = {name: tensor.cpu().clone() for name, tensor in tensors.items()}
+            moments = {f"{name}/{kind}": t.clone() for name, kinds in found.items() for kind, t in kinds.items()}
+            saver.save(self._writer(tensors), moments, asdict(self.state))
+
+    def _writer(self, tensors: dict[str, Tensor]) -> Callable[[Path], None]:
+        """What writes these weights to a folder; it runs beside the training, so it must not touch the model."""
+        if config := self.config.lora:
+            return partial(
+                lora.save_adapter, tensors=tensors, options=config, targets=self.targets, base=self.config.model
+            )
+        every, once = ({n for n, _ in self.plain.named_parameters(remove_duplicate=same)} for same in (False, True))
+        for tied in every - once:  # saved once, as Hugging Face does; otherwise the base has other tensors
+            del tensors[tied]
+
+        def write(folder: Path) -> None:
+            self.plain.save_pretrained(folder, state_dict=tensors)
+            self.tokens.copy(folder)
+
+        return write
+
+    def finish(self) -> None:
+        """The last checkpoint without what only a run needs, as `model` or `adapter`; links, as on one disk."""
+        with making(self.out / ("adapter" if self.config.lora else "model")) as made:
+            for path in checkpoints(self.out)[-1].iterdir():
+                if path.name not in {MOMENTS, STATE}:
+                    place(path, made / path.name)
+            write_json(made / "train.json", {"train": self.config.model_dump(exclude={"out"}), **asdict(self.state)})

@@ -23,22 +23,20 @@ def _warm(step: int, warmup: int, start: float) -> float:
     return start + (1 - start) * (step + 1) / (warmup + 1)
 
 
-def _cosine(progress: float, minimum: float) -> float:
-    return minimum + (1 - minimum) * (1 + math.cos(math.pi * min(1.0, progress))) / 2
-
-
 @schedule
 def constant(step: int, steps: int, *, warmup: float = 0.0, start: float = 0.0) -> float:
     """The highest rate after the warm-up."""
-    warm = _steps(warmup, steps)
-    return _warm(step, warm, start) if step < warm else 1.0
+    return wsd(step, steps, warmup=warmup, start=start, decay=0)
 
 
 @schedule
 def cosine(step: int, steps: int, *, warmup: float = 0.01, start: float = 0.0, minimum: float = 0.1) -> float:
     """Up from `start` in the warm-up, then half a cosine down to `minimum`."""
     warm = _steps(warmup, steps)
-    return _warm(step, warm, start) if step < warm else _cosine((step - warm) / max(1, steps - warm), minimum)
+    if step < warm:
+        return _warm(step, warm, start)
+    progress = min(1.0, (step - warm) / max(1, steps - warm))
+    return minimum + (1 - minimum) * (1 + math.cos(math.pi * progress)) / 2
 
 
 @schedule
@@ -57,7 +55,6 @@ def rewarm(
     step: int, steps: int, *, at: tuple[int, ...] = (), warmup: float = 0.01, start: float = 0.1, minimum: float = 0.1
 ) -> float:
     """A cosine from step 0 and from each step of `at`, with a warm-up from `start`."""
-    begins = [0, *at]
-    begin = max(b for b in begins if b <= step)
-    end = min([b for b in begins if b > step], default=steps)
+    begin = max(b for b in (0, *at) if b <= step)
+    end = min((b for b in at if b > step), default=steps)
     return cosine(step - begin, end - begin, warmup=warmup, start=start, minimum=minimum)

@@ -13,30 +13,22 @@ second, a thousand times what a GPU takes.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from registry.errors import RecordError, UsageError
-from registry.packing import Packed, pack
+from registry.packing import Method, Packed, pack
+from registry.shards import Shards
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-    from registry.packing import Method
-    from registry.shards import Shards
-
-    Int64 = NDArray[np.int64]
+Int64 = np.typing.NDArray[np.int64]
 
 BLOCK = 1024  # sequences in which every source has its exact share
 IGNORED = -100  # a target that is none: what PyTorch's cross entropy leaves out
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Batch:
+class Batch(NamedTuple):
     """Some sequences. A piece of a document begins at position 0; what no document fills is a last one of zeros."""
 
     input_ids: Int64  # [size, length]
@@ -44,8 +36,7 @@ class Batch:
     targets: Int64  # [size, length] the next token of the same piece; `IGNORED` at its last one
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Source:
+class Source(NamedTuple):
     """Documents of one kind and their share of the mix, relative to the others'."""
 
     shards: Shards
@@ -75,7 +66,7 @@ class Stream:
         self._readers = [_Reader(source, length, seed + 1000003 * i, method) for i, source in enumerate(sources)]
         self._counts = _shares(np.array([source.weight for source in sources], dtype=np.float64))
         self._length, self._seed, self._vocabulary, self._method = length, seed, vocabulary, method
-        self._block, self._order, self._ranks = -1, np.empty(0, np.int64), np.empty(0, np.int64)
+        self._block, self._order = -1, np.empty(0, np.int64)
 
     @property
     def fingerprint(self) -> str:
@@ -111,12 +102,9 @@ class Stream:
         if block != self._block:
             generator = np.random.Generator(np.random.PCG64([self._seed, block]))
             self._order = generator.permutation(np.repeat(np.arange(len(self._counts)), self._counts))
-            self._ranks = np.empty(BLOCK, np.int64)
-            for source, count in enumerate(self._counts):
-                self._ranks[self._order == source] = np.arange(count)
             self._block = block
-        source = int(self._order[place])
-        return source, block * int(self._counts[source]) + int(self._ranks[place])
+        source, before = int(self._order[place]), self._order[:place]
+        return source, block * int(self._counts[source]) + int(np.count_nonzero(before == source))
 
 
 class _Reader:
@@ -124,7 +112,9 @@ class _Reader:
 
     def __init__(self, source: Source, length: int, seed: int, method: Method) -> None:
         self._shards, self._length, self._seed, self._method = source.shards, length, seed, method
-        self._documents = _selected(source)
+        self._documents = np.arange(len(source.shards))
+        if source.only:
+            self._documents = np.array([i for i, row in enumerate(source.shards) if row.source in source.only], int)
         self.lengths = source.shards.lengths[self._documents]
         if not self.lengths.sum():
             raise UsageError(f"a source has no documents{' of ' + ', '.join(source.only) if source.only else ''}")
@@ -152,19 +142,10 @@ class _Reader:
         positions[at:] = np.arange(self._length - at)
 
 
-def _selected(source: Source) -> Int64:
-    """Numbers of the documents that a source takes from its shards."""
-    if not source.only:
-        return np.arange(len(source.shards))
-    return np.array([i for i, row in enumerate(source.shards) if row.source in source.only], dtype=np.int64)
-
-
-def _shares(weights: NDArray[np.float64]) -> Int64:
+def _shares(weights: np.typing.NDArray[np.float64]) -> Int64:
     """How many of `BLOCK` sequences each source has: rounded by largest remainder, at least one."""
     exact = weights / weights.sum() * BLOCK
     counts = np.maximum(np.floor(exact), 1).astype(np.int64)
-    for source in np.argsort(counts - exact, kind="stable")[: max(0, BLOCK - int(counts.sum()))]:
-        counts[source] += 1
+    counts[np.argsort(counts - exact, kind="stable")[: max(0, BLOCK - int(counts.sum()))]] += 1
     counts[np.argmax(counts)] -= int(counts.sum()) - BLOCK  # where many sources were raised to one
-    result: Int64 = counts
-    return result
+    return counts

@@ -14,7 +14,7 @@ import torch
 
 from registry.errors import UsageError
 from registry.publish import write_json
-from train.checkpoint import making
+from train.files import making, read_lines
 from train.model import load_model
 from train.tokens import Tokens
 
@@ -25,11 +25,7 @@ def read_words(path: Path) -> list[str]:
     Raises:
         UsageError: it cannot be read, or is empty.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    words = [line.split("\t")[0].strip() for line in lines if line.strip() and not line.startswith("#")]
+    words = [line.split("\t")[0].strip() for line in read_lines(path) if line.strip() and not line.startswith("#")]
     if not words:
         raise UsageError(f"{path} holds no words")
     return list(dict.fromkeys(words))
@@ -53,16 +49,14 @@ def extend(model_folder: Path, words: list[str], out: Path) -> tuple[int, int]:
     before = tokenizer.get_vocab_size(with_added_tokens=True)
     tokenizer.add_tokens(fresh)
     model = load_model(model_folder)
-    rows = model.get_input_embeddings().weight.shape[0]  # type: ignore[operator]
-    size = max(rows, before + len(fresh))  # a matrix that was padded has room
-    model.resize_token_embeddings(size, mean_resizing=False)  # type: ignore[operator]
-    matrices = {id(m.weight): m for m in (model.get_input_embeddings(), model.get_output_embeddings())}  # type: ignore[operator]
+    size = max(model.get_input_embeddings().weight.shape[0], before + len(fresh))  # a matrix that was padded has room
+    model.resize_token_embeddings(size, mean_resizing=False)
+    matrices = {id(m.weight): m for m in (model.get_input_embeddings(), model.get_output_embeddings())}
     for matrix in matrices.values():
-        means = [matrix.weight[pieces[word]].mean(dim=0) for word in fresh]
-        for word, mean in zip(fresh, means, strict=True):
-            matrix.weight[tokenizer.token_to_id(word)] = mean
+        means = torch.stack([matrix.weight[pieces[word]].mean(dim=0) for word in fresh])
+        matrix.weight[[tokenizer.token_to_id(word) for word in fresh]] = means
     with making(out) as made:
-        model.save_pretrained(made)  # type: ignore[operator]
+        model.save_pretrained(made)
         tokens.copy(made)
         tokenizer.save(str(made / "tokenizer.json"))
         write_json(made / "vocabulary.json", {"words": fresh, "from": "mean of pieces"})

@@ -207,14 +207,14 @@ def test_bad_steps_change_nothing_are_counted_and_end_the_run(workplace, monkeyp
 
 
 def test_a_full_disk_leaves_the_last_good_checkpoint(workplace, monkeypatch):
-    real = checkpoint.os.fsync
+    real = os.fsync
 
     def full(file):
         if (workplace / "run" / "step-00000003").is_dir():
             raise OSError(28, "No space left on device")
         real(file)
 
-    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StageError, match=r"No space left.*the last one stays"):
         run(workplace)
     monkeypatch.undo()
