@@ -11,28 +11,22 @@ https://github.com/huggingface/peft/blob/main/docs/source/developer_guides/check
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from registry.errors import RecordError, UsageError
 from registry.publish import write_json
-from train.merge.tensors import Checkpoint, encode, write
+from train.files import read_json
+from train.merge.tensors import Checkpoint, Float32, Tensor, encode, write
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
-    from train.merge.tensors import Float32, Tensor
-
-    Float64 = NDArray[np.float64]
-    Factors = tuple[Float64, Float64]  # B [out, r] with all scales in it, A [r, in]
+Float64 = np.typing.NDArray[np.float64]
+Factors = tuple[Float64, Float64]  # B [out, r] with all scales in it, A [r, in]
 
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 PREFIX = "base_model.model."
+_NOT_PLAIN = ("use_dora", "fan_in_fan_out", "rank_pattern", "alpha_pattern", "modules_to_save")
 _ROWS = 256
 
 
@@ -45,36 +39,35 @@ class Adapter:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.config = read_json(folder / CONFIG, f"{folder} holds no adapter: no {CONFIG}")
         try:
-            self.config: dict[str, Any] = json.loads((folder / CONFIG).read_bytes())
-            rank, alpha = self.config["r"], self.config["lora_alpha"]
-            scale = alpha / (rank**0.5 if self.config.get("use_rslora") else rank)
-        except OSError:
-            raise UsageError(f"{folder} holds no adapter: no {CONFIG}") from None
-        except (ValueError, KeyError, TypeError, ZeroDivisionError):
+            rank = self.config["r"]
+            scale = self.config["lora_alpha"] / (rank**0.5 if self.config.get("use_rslora") else rank)
+        except (KeyError, TypeError, ZeroDivisionError):
             raise RecordError(f"{folder / CONFIG} is damaged") from None
-        for key in ("use_dora", "fan_in_fan_out", "rank_pattern", "alpha_pattern", "modules_to_save"):
-            if self.config.get(key):
-                raise UsageError(f"{folder}: adapters with {key} cannot be merged")
+        for key in filter(self.config.get, _NOT_PLAIN):
+            raise UsageError(f"{folder}: adapters with {key} cannot be merged")
         self.factors: dict[str, Factors] = {}
-        checkpoint = Checkpoint(folder, WEIGHTS)
-        for name, tensor in checkpoint.tensors.items():
-            module, _, kind = name.removeprefix(PREFIX).rpartition(".lora_")
-            if kind == "A.weight" and (second := checkpoint.tensors.get(f"{PREFIX}{module}.lora_B.weight")):
-                self.factors[module] = (second.array().astype(np.float64) * scale, tensor.array().astype(np.float64))
-            elif kind != "B.weight":
-                raise UsageError(f"{folder}: {name} is not a LoRA factor of a linear layer")
-        self.digests = checkpoint.digests()
-        checkpoint.close()
+        with Checkpoint(folder, WEIGHTS) as checkpoint:
+            for name, tensor in checkpoint.tensors.items():
+                module, _, kind = name.removeprefix(PREFIX).rpartition(".lora_")
+                if kind == "A.weight" and (second := checkpoint.tensors.get(f"{PREFIX}{module}.lora_B.weight")):
+                    self.factors[module] = second.array() * np.float64(scale), tensor.array().astype(np.float64)
+                elif kind != "B.weight":
+                    raise UsageError(f"{folder}: {name} is not a LoRA factor of a linear layer")
+            self.digests = checkpoint.digests()
+
+
+def _modules(adapters: Sequence[Adapter]) -> list[str]:
+    return sorted({module for adapter in adapters for module in adapter.factors})
 
 
 def stacked(adapters: Sequence[Adapter], weights: Sequence[float], module: str) -> Factors:
     """The factors of the weighted sum of the adapters' updates of one module; exact."""
-    parts = [(w, a.factors[module]) for w, a in zip(weights, adapters, strict=True) if module in a.factors]
-    if len({(b.shape[0], a.shape[1]) for _, (b, a) in parts}) > 1:
+    parts = [(w, *a.factors[module]) for w, a in zip(weights, adapters, strict=True) if module in a.factors]
+    if len({(b.shape[0], a.shape[1]) for _, b, a in parts}) > 1:
         raise UsageError(f"the adapters' updates of {module} have different shapes: they are of different models")
-    return np.hstack([w * b for w, (b, _) in parts]), np.vstack([a for _, (_, a) in parts])
+    return np.hstack([w * b for w, b, _ in parts]), np.vstack([a for *_, a in parts])
 
 
 def reduced(factors: Factors, rank: int) -> Factors:
@@ -90,22 +83,18 @@ def write_merged(adapters: Sequence[Adapter], weights: Sequence[float], rank: in
     """Write the merged adapter: of `rank`, or the exact sum."""
     total = sum(adapter.config["r"] for adapter in adapters)
     size = min(rank or total, total)
-    tensors: dict[str, Float64] = {}
-    for module in sorted(set().union(*(adapter.factors for adapter in adapters))):
+    tensors: dict[str, Float32] = {}
+    for module in _modules(adapters):
         b, a = stacked(adapters, weights, module)
         b, a = reduced((b, a), size) if rank else (b, a)
-        tensors[f"{PREFIX}{module}.lora_A.weight"] = _padded(a, size)
-        tensors[f"{PREFIX}{module}.lora_B.weight"] = _padded(b.T, size).T
-    targets = sorted(set().union(*(adapter.config["target_modules"] for adapter in adapters)))
-    config = {**adapters[0].config, "r": size, "lora_alpha": size, "use_rslora": False, "target_modules": targets}
-    write_json(out / CONFIG, config)
+        room = (0, size - len(a))  # a module that not all adapters have needs zeros to come to the common rank
+        tensors[f"{PREFIX}{module}.lora_A.weight"] = np.pad(a, (room, (0, 0))).astype(np.float32, order="C")
+        tensors[f"{PREFIX}{module}.lora_B.weight"] = np.pad(b, ((0, 0), room)).astype(np.float32, order="C")
+    targets = sorted({target for adapter in adapters for target in adapter.config["target_modules"]})
+    same = {"r": size, "lora_alpha": size, "use_rslora": False, "target_modules": targets}
+    write_json(out / CONFIG, {**adapters[0].config, **same})
     entries = {name: ("F32", value.shape) for name, value in tensors.items()}
-    write(out / WEIGHTS, entries, (encode(value.astype(np.float32, order="C"), "F32") for value in tensors.values()))
-
-
-def _padded(factor: Float64, rank: int) -> Float64:
-    """A module that not all adapters have needs zeros to come to the common rank."""
-    return np.vstack([factor, np.zeros((rank - factor.shape[0], factor.shape[1]))])
+    write(out / WEIGHTS, entries, (encode(value, "F32") for value in tensors.values()))
 
 
 def updates(adapters: Sequence[Adapter], weights: Sequence[float], base: Checkpoint) -> dict[str, Factors]:
@@ -114,25 +103,22 @@ def updates(adapters: Sequence[Adapter], weights: Sequence[float], base: Checkpo
     Raises:
         UsageError: the base lacks a module, or has it in another shape.
     """
-    found = {}
-    for module in sorted(set().union(*(adapter.factors for adapter in adapters))):
-        name, (b, a) = f"{module}.weight", stacked(adapters, weights, module)
+    found = {f"{module}.weight": stacked(adapters, weights, module) for module in _modules(adapters)}
+    for name, (b, a) in found.items():
         tensor = base.tensors.get(name)
-        if tensor is None or tensor.shape != (b.shape[0], a.shape[1]):
+        if tensor is None or tensor.shape != (len(b), a.shape[1]):
             shape = "no such tensor" if tensor is None else f"shape {list(tensor.shape)}"
-            raise UsageError(f"an adapter updates {name} [{b.shape[0]}, {a.shape[1]}]; {base.folder} has {shape}")
-        found[name] = b, a
+            raise UsageError(f"an adapter updates {name} [{len(b)}, {a.shape[1]}]; {base.folder} has {shape}")
     return found
 
 
 def folded(tensor: Tensor, factors: Factors | None) -> Iterator[Float32]:
     """The tensor with the update added, in groups of rows."""
     width = tensor.shape[-1] if tensor.shape else 1
-    for start in range(0, tensor.count, _ROWS * width):
-        values = np.empty(min(_ROWS * width, tensor.count - start), dtype=np.float32)
+    for start in range(0, tensor.size, _ROWS * width):
+        values = np.empty(min(_ROWS * width, tensor.size - start), dtype=np.float32)
         tensor.read(start, values)
         if factors is not None:
-            b, a = factors
             row = start // width
-            values += (b[row : row + _ROWS] @ a).reshape(-1).astype(np.float32)
+            values += (factors[0][row : row + _ROWS] @ factors[1]).reshape(-1).astype(np.float32)
         yield values

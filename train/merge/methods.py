@@ -10,19 +10,15 @@ In the formulas: b is the base, m the models, w their weights, d = m - b their t
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from registry.errors import UsageError
 from registry.names import Registry
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from train.merge.stack import Stack
-    from train.merge.tensors import Float32
+from train.merge.stack import Stack
+from train.merge.tensors import Float32
 
 method: Registry[Callable[..., Iterator[Float32]]] = Registry("merge method")
 
@@ -60,22 +56,21 @@ def ties(stack: Stack, *, density: float = 0.5, scale: float = 1.0) -> Iterator[
         np.multiply(deltas, kept, out=deltas)
         total, share = _consensus(deltas, stack.weights)
         np.divide(total, np.add(share, np.float32(1e-30), out=share), out=total)  # what nobody shares is 0
-        yield np.add(base, np.multiply(total, np.float32(scale), out=total), out=base)
+        yield _added(base, total, scale)
 
 
 @method
 def dare_linear(stack: Stack, *, density: float = 0.5, scale: float = 1.0, seed: int = 0) -> Iterator[Float32]:
     """B + scale sum of w d, each d dropped at random to `density` and divided by it. Yu et al., 2311.03099."""
     for base, deltas in _dropped(stack, density, seed):
-        yield np.add(base, _weighted(deltas, [scale * weight for weight in stack.weights]), out=base)
+        yield _added(base, _weighted(deltas, stack.weights), scale)
 
 
 @method
 def dare_ties(stack: Stack, *, density: float = 0.5, scale: float = 1.0, seed: int = 0) -> Iterator[Float32]:
     """As dare_linear, but only what agrees with the sign that has more weight is summed. Yu et al., 2311.03099."""
     for base, deltas in _dropped(stack, density, seed):
-        total, _ = _consensus(deltas, stack.weights)
-        yield np.add(base, np.multiply(total, np.float32(scale), out=total), out=base)
+        yield _added(base, _consensus(deltas, stack.weights)[0], scale)
 
 
 @method
@@ -101,9 +96,8 @@ def breadcrumbs(stack: Stack, *, density: float = 0.9, top: float = 0.01, scale:
     most = stack.thresholds(min(outliers + 1, stack.count))
     least = stack.thresholds(min(outliers + _rank(stack, density), stack.count))
     for base, deltas in stack.deltas():
-        size = np.abs(deltas)
-        np.multiply(deltas, (size <= most) & (size >= least), out=deltas)
-        yield np.add(base, _weighted(deltas, [scale * weight for weight in stack.weights]), out=base)
+        np.multiply(deltas, ((size := np.abs(deltas)) <= most) & (size >= least), out=deltas)
+        yield _added(base, _weighted(deltas, stack.weights), scale)
 
 
 @method
@@ -118,17 +112,22 @@ def model_stock(stack: Stack) -> Iterator[Float32]:
     cosine = max(0.0, float(np.mean(pairs)))
     ratio = n * cosine / (1 + (n - 1) * cosine)
     for base, deltas in stack.deltas():
-        yield np.add(base, _weighted(deltas, [ratio / n] * n), out=base)
+        yield _added(base, _weighted(deltas, [1 / n] * n), ratio)
 
 
 def _rank(stack: Stack, density: float) -> int:
-    return max(1, round(_share("density", density) * stack.count))
+    return max(1, round(_share(density) * stack.count))
 
 
-def _share(name: str, value: float) -> float:
-    if not 0 < value <= 1:
-        raise UsageError(f"{name} is a share above 0 and up to 1, got {value}")
-    return value
+def _share(density: float) -> float:
+    if not 0 < density <= 1:
+        raise UsageError(f"density is a share above 0 and up to 1, got {density}")
+    return density
+
+
+def _added(base: Float32, update: Float32, scale: float) -> Float32:
+    """Base + scale update, in the base's place; the update is overwritten."""
+    return np.add(base, np.multiply(update, np.float32(scale), out=update), out=base)
 
 
 def _weighted(rows: Float32, weights: Sequence[float]) -> Float32:
@@ -138,11 +137,10 @@ def _weighted(rows: Float32, weights: Sequence[float]) -> Float32:
 
 
 def _dropped(stack: Stack, density: float, seed: int) -> Iterator[tuple[Float32, Float32]]:
-    keep = _share("density", density)
-    draw = stack.coins(keep, seed)
+    draw = stack.coins(_share(density), seed)
     for base, deltas in stack.deltas():
         np.multiply(deltas, draw(base.size), out=deltas)
-        yield base, np.multiply(deltas, np.float32(1 / keep), out=deltas)
+        yield base, np.multiply(deltas, np.float32(1 / density), out=deltas)
 
 
 def _consensus(deltas: Float32, weights: Sequence[float]) -> tuple[Float32, Float32]:

@@ -8,46 +8,36 @@ from __future__ import annotations
 
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from registry.errors import UsageError
-from train.merge.inputs import names, opened
+from train.merge.config import Merge
+from train.merge.inputs import opened
 from train.merge.stack import Stack
 from train.merge.tensors import FLOATS
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from train.merge.config import Merge
 
 _BLOCKS = {"embed": "embeddings", "lm_head": "embeddings", "norm": "norms", "ln_": "norms", "attn": "attention",
            "attention": "attention", "mlp": "mlp"}  # fmt: skip
 
 
-def grams(config: Merge, folder: Path) -> dict[str, NDArray[np.float64]]:
+def grams(config: Merge, folder: Path) -> dict[str, np.typing.NDArray[np.float64]]:
     """Inner products [models, models] of the task vectors, by block and for "all".
 
     Raises:
         UsageError: there is no base, or the models do not belong together.
     """
-    if config.base is None or not config.models:
+    if not (config.base and config.models):
         raise UsageError("a report is of models and their differences to a base: give `base` and `models`")
-    found: dict[str, NDArray[np.float64]] = {}
+    found: dict[str, np.typing.NDArray[np.float64]] = {}
     with opened(config, folder) as (base, models):
-        assert base is not None
-        for name in sorted(names(base)):
-            if base.tensors[name].dtype in FLOATS:
-                tensors = [model.tensors[name] for model in models]
-                gram = Stack(name, base.tensors[name], tensors, [], np.empty((0, 0), np.float32)).gram(deltas=True)
-                for block in ("all", _block(name)):
+        for name, tensor in sorted(base.tensors.items()) if base else ():
+            if tensor.dtype in FLOATS:
+                stack = Stack(name, tensor, [model.tensors[name] for model in models], [], np.empty((0, 0), np.float32))
+                gram = stack.gram(deltas=True)
+                for block in ("all", next((block for part, block in _BLOCKS.items() if part in name), "other")):
                     found[block] = found.get(block, 0) + gram
     return found
-
-
-def _block(name: str) -> str:
-    return next((block for part, block in _BLOCKS.items() if part in name), "other")
 
 
 def table(config: Merge, folder: Path) -> str:

@@ -7,30 +7,22 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from registry.errors import UsageError
 from registry.publish import write_json
-from train.checkpoint import making
+from train.files import copy_tokenizer, making, settings
 from train.merge import lora
-from train.merge.inputs import names, opened, settings
+from train.merge.config import Merge
+from train.merge.inputs import opened
 from train.merge.methods import method
 from train.merge.stack import Stack
-from train.merge.tensors import FLOATS, Checkpoint, encode, write
-from train.tokens import copy_tokenizer
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from train.merge.config import Merge
-    from train.merge.tensors import Float32
+from train.merge.tensors import FLOATS, INDEX, Checkpoint, Float32, encode, write
 
 NAMES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
-CARRIED = ("config.json", "generation_config.json", "model.safetensors.index.json")
 
 
 def merge(config: Merge, folder: Path, out: Path) -> Path:
@@ -45,28 +37,25 @@ def merge(config: Merge, folder: Path, out: Path) -> Path:
     with making(out) as made:
         inputs = (_merge_adapters if config.adapters else _merge_models)(config, folder, made)
         recipe = config.model_dump(exclude={"sweep", "out"}, exclude_none=True)
-        told = {"merge": recipe, "digests": "blake3", "inputs": inputs}
-        write_json(made / "merge.json", told)
+        write_json(made / "merge.json", {"merge": recipe, "digests": "blake3", "inputs": inputs})
     return out
 
 
 def _merge_models(config: Merge, folder: Path, out: Path) -> dict[str, Any]:
-    options = method.check(config.method, config.options)
-    function, weights = method.get(config.method), [part.weight for part in config.models]
+    options, function = method.check(config.method, config.options), method.get(config.method)
+    weights = [part.weight for part in config.models]
     with opened(config, folder) as (base, models):
         reference = base or models[0]
-        largest = max(tensor.count for tensor in reference.tensors.values())
+        largest = max(tensor.size for tensor in reference.tensors.values())
         room = np.empty((len(models), largest), dtype=np.float32)
-        named = dict(zip([part.model for part in config.models], models, strict=True))
-        named |= {str(config.base): base} if base else {}
 
         def merged(name: str) -> Iterator[Float32]:
             before = base.tensors[name] if base else None
             return function(Stack(name, before, [model.tensors[name] for model in models], weights, room), **options)
 
-        write_checkpoint(reference, out, merged, config.dtype)
-        copy_tokenizer(folder / config.tokenizer if config.tokenizer else reference.folder, out)
-        return {name: checkpoint.digests() for name, checkpoint in named.items()}
+        _write_checkpoint(config, folder, reference, merged, out)
+        named = [*zip([part.model for part in config.models], models, strict=True), (str(config.base), base)]
+        return {name: checkpoint.digests() for name, checkpoint in named if checkpoint}
 
 
 def _merge_adapters(config: Merge, folder: Path, out: Path) -> dict[str, Any]:
@@ -76,35 +65,35 @@ def _merge_adapters(config: Merge, folder: Path, out: Path) -> dict[str, Any]:
     if not config.fold:
         lora.write_merged(adapters, weights, config.rank, out)
         return told
-    with closing(Checkpoint(folder / str(config.base))) as base:
+    with Checkpoint(folder / str(config.base)) as base:
         updates = lora.updates(adapters, weights, base)
-        write_checkpoint(base, out, lambda name: lora.folded(base.tensors[name], updates.get(name)), config.dtype)
-        copy_tokenizer(folder / config.tokenizer if config.tokenizer else base.folder, out)
+        values = lambda name: lora.folded(base.tensors[name], updates.get(name))  # noqa: E731
+        _write_checkpoint(config, folder, base, values, out)
         return {**told, str(config.base): base.digests()}
 
 
-def write_checkpoint(
-    reference: Checkpoint, out: Path, values: Callable[[str], Iterator[Float32]], dtype: str | None
+def _write_checkpoint(
+    config: Merge, folder: Path, reference: Checkpoint, values: Callable[[str], Iterator[Float32]], out: Path
 ) -> None:
     """Write a checkpoint laid out as `reference`, with the `values` of each of its floating-point tensors."""
 
-    def pieces(entries: dict[str, tuple[str, tuple[int, ...]]]) -> Iterator[NDArray[Any]]:
+    def pieces(entries: dict[str, tuple[str, tuple[int, ...]]]) -> Iterator[np.typing.NDArray[Any]]:
         for name, (kind, _) in entries.items():
             if kind in FLOATS:
-                for chunk in values(name):
-                    yield encode(chunk, kind)
+                yield from (encode(chunk, kind) for chunk in values(name))
             else:
                 yield reference.tensors[name].stored()  # counters and masks are not merged
 
-    parameters = names(reference)
     for file, held in reference.files.items():
-        kept = {name: reference.tensors[name] for name in held if name in parameters}
-        entries = {n: (dtype if dtype and t.dtype in FLOATS else t.dtype, t.shape) for n, t in kept.items()}
+        entries = {
+            n: (config.dtype if config.dtype and t.dtype in FLOATS else t.dtype, t.shape) for n, t in held.items()
+        }
         write(out / file, entries, pieces(entries))
-    for name in CARRIED:
+    for name in ("config.json", "generation_config.json", INDEX):
         if (reference.folder / name).is_file():
             shutil.copyfile(reference.folder / name, out / name)
-    if dtype:
+    if config.dtype:
         told = settings(out)
-        told["dtype" if "dtype" in told else "torch_dtype"] = NAMES[dtype]
+        told["dtype" if "dtype" in told else "torch_dtype"] = NAMES[config.dtype]
         write_json(out / "config.json", told)
+    copy_tokenizer(folder / config.tokenizer if config.tokenizer else reference.folder, out)

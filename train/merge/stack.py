@@ -7,19 +7,12 @@ A chunk has a row for each model and 65,536 columns: a method's arrays stay in a
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from registry.errors import UsageError
-from train.merge.tensors import CHUNK
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from numpy.typing import NDArray
-
-    from train.merge.tensors import Float32, Tensor
+from train.merge.tensors import CHUNK, Float32, Tensor
 
 
 class Stack:
@@ -37,7 +30,7 @@ class Stack:
     def __init__(
         self, name: str, base: Tensor | None, models: Sequence[Tensor], weights: Sequence[float], room: Float32
     ) -> None:
-        self.name, self.weights, self.count = name, list(weights), models[0].count
+        self.name, self.weights, self.count = name, list(weights), models[0].size
         self._base, self._models, self._room = base, list(models), room
 
     def models(self) -> Iterator[Float32]:
@@ -73,21 +66,20 @@ class Stack:
             row.view(np.uint32).partition(self.count - rank)
         return sizes[:, self.count - rank, None].copy()
 
-    def gram(self, *, deltas: bool) -> NDArray[np.float64]:
+    def gram(self, *, deltas: bool) -> np.typing.NDArray[np.float64]:
         """Inner products of the task vectors, or of the models themselves: [models, models], summed in float64."""
         total = np.zeros((len(self._models), len(self._models)))
         for chunk in (d for _, d in self.deltas()) if deltas else self.models():
-            wide = chunk.astype(np.float64)
-            total += wide @ wide.T
+            total += (wide := chunk.astype(np.float64)) @ wide.T
         return total
 
-    def coins(self, keep: float, seed: int) -> Callable[[int], NDArray[np.bool_]]:
+    def coins(self, keep: float, seed: int) -> Callable[[int], np.typing.NDArray[np.bool_]]:
         """Draws [models, n] booleans, true with probability `keep` (to 1/65,536); a function of seed and tensor."""
         keys = [hashlib.sha256(f"{seed} {i} {self.name}".encode()).digest() for i in range(len(self._models))]
         generators = [np.random.SFC64(int.from_bytes(key[:16], "little")) for key in keys]
         limit = round(keep * (1 << 16))
 
-        def draw(count: int) -> NDArray[np.bool_]:
+        def draw(count: int) -> np.typing.NDArray[np.bool_]:
             words = np.stack([generator.random_raw((count + 3) // 4) for generator in generators])
             return words.view(np.uint16)[:, :count] < limit
 
@@ -95,7 +87,7 @@ class Stack:
 
 
 def _chunks(tensors: Sequence[Tensor]) -> Iterator[Float32]:
-    buffer, count = np.empty((len(tensors), CHUNK), dtype=np.float32), tensors[0].count
+    buffer, count = np.empty((len(tensors), CHUNK), dtype=np.float32), tensors[0].size
     for start in range(0, count, CHUNK):
         chunk = buffer[:, : count - start]
         for tensor, row in zip(tensors, chunk, strict=True):

@@ -16,28 +16,26 @@ from __future__ import annotations
 import json
 import math
 import os
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from math import prod
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from blake3 import blake3
 
 from registry.errors import RecordError, UsageError
+from train.files import read_json
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
-    Float32 = NDArray[np.float32]
+Float32 = np.typing.NDArray[np.float32]
 
 CHUNK = 1 << 16  # values that are worked on at once: a chunk of three models stays in the cache of a core
 SIZES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 FLOATS = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": np.uint16}
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 BESIDE = ("config.json", "adapter_config.json", "tokenizer.json")
+BUFFERS = (".attention.bias", ".attention.masked_bias", ".rotary_emb.inv_freq")  # in old files; they are made anew
 _LARGEST_HEADER = 100 << 20
 _BLOCK = 1 << 19  # bytes: from the start of a block BLAKE3 takes 0.10 ns a byte, from anywhere 0.16
 
@@ -100,8 +98,7 @@ class File:
         os.close(self._descriptor)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Tensor:
+class Tensor(NamedTuple):
     """Where a tensor lies: its file, its first byte, and what it is."""
 
     file: File
@@ -110,13 +107,13 @@ class Tensor:
     shape: tuple[int, ...]
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         """Its values."""
         return prod(self.shape)
 
-    def stored(self) -> NDArray[np.uint8]:
+    def stored(self) -> np.typing.NDArray[np.uint8]:
         """All of its bytes, as they are stored."""
-        return np.frombuffer(self.file.bytes(self.offset, self.count * SIZES[self.dtype]), np.uint8)
+        return np.frombuffer(self.file.bytes(self.offset, self.size * SIZES[self.dtype]), np.uint8)
 
     def read(self, start: int, out: Float32) -> None:
         """Fill `out` [n] with the values from number `start` on."""
@@ -136,8 +133,10 @@ class Tensor:
         return out
 
 
-class Checkpoint:
+class Checkpoint(ExitStack):
     """A folder of safetensors files, or one file: `tensors` by name, `files` with the names each of them holds.
+
+    Buffers, which no model needs, are left out.
 
     Raises:
         UsageError: there is none.
@@ -145,15 +144,15 @@ class Checkpoint:
     """
 
     def __init__(self, folder: Path, single: str = WEIGHTS) -> None:
+        super().__init__()
         self.folder = folder
+        self.files: dict[str, dict[str, Tensor]] = {}
         self._open: list[File] = []
-        self.tensors: dict[str, Tensor] = {}
-        self.files: dict[str, list[str]] = {}
         for name in _file_names(folder, single):
             self._open.append(File(folder / name))
-            entries = _read_header(self._open[-1])
-            self.files[name] = list(entries)
-            self.tensors.update(entries)
+            self.callback(self._open[-1].close)
+            self.files[name] = _read_header(self._open[-1])
+        self.tensors = {name: tensor for held in self.files.values() for name, tensor in held.items()}
 
     def digests(self) -> dict[str, str]:
         """BLAKE3 by the name of the file: of the tensors, and of what else in the folder a merge depends on."""
@@ -161,39 +160,32 @@ class Checkpoint:
         found = {file.path.name: file.digest() for file in self._open}
         return found | {path.name: blake3(path.read_bytes()).hexdigest() for path in beside}
 
-    def close(self) -> None:
-        """Close the files."""
-        while self._open:
-            self._open.pop().close()
+
+def _file_names(folder: Path, single: str) -> list[str]:
+    if (folder / single).is_file():
+        return [single]
+    index = read_json(folder / INDEX, f"{folder} holds no checkpoint: neither {single} nor {INDEX}")
+    try:
+        names = sorted(set(index["weight_map"].values()))
+        if any("/" in name or name.startswith(".") for name in names):
+            raise RecordError(f"{folder / INDEX} names files outside its folder")
+    except (KeyError, TypeError, AttributeError):
+        raise RecordError(f"{folder / INDEX} is damaged") from None
+    return names
 
 
 def _read_header(file: File) -> dict[str, Tensor]:
+    """The tensors of a file in their order there."""
     try:
         length = int.from_bytes(file.bytes(0, min(8, file.size)), "little")
         if length > min(file.size, _LARGEST_HEADER):
             raise ValueError("its header is longer than the file")  # noqa: TRY301 - told as all others below
         header = json.loads(file.bytes(8, length))
         entries = {n: _tensor(file, 8 + length, e) for n, e in header.items() if n != "__metadata__"}
-        if any(t.offset + t.count * SIZES[t.dtype] > file.size for t in entries.values()):
-            raise ValueError("it is cut off")  # noqa: TRY301
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RecordError(f"{file.path} is not a safetensors file that can be read: {error}") from None
-    return dict(sorted(entries.items(), key=lambda item: item[1].offset))
-
-
-def _file_names(folder: Path, single: str) -> list[str]:
-    if (folder / single).is_file():
-        return [single]
-    try:
-        index = json.loads((folder / INDEX).read_bytes())
-        names = sorted(set(index["weight_map"].values()))
-    except FileNotFoundError:
-        raise UsageError(f"{folder} holds no checkpoint: neither {single} nor {INDEX}") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise RecordError(f"{folder / INDEX} is damaged") from None
-    if any("/" in name or name.startswith(".") for name in names):
-        raise RecordError(f"{folder / INDEX} names files outside its folder")
-    return names
+    ordered = sorted(entries.items(), key=lambda item: item[1].offset)
+    return {name: tensor for name, tensor in ordered if not name.endswith(BUFFERS)}
 
 
 def _tensor(file: File, data: int, entry: Mapping[str, Any]) -> Tensor:
@@ -203,10 +195,12 @@ def _tensor(file: File, data: int, entry: Mapping[str, Any]) -> Tensor:
         raise ValueError(f"dtype {dtype} is not among {', '.join(SIZES)}")
     if begin < 0 or any(n < 0 for n in shape) or end - begin != prod(shape) * SIZES[dtype]:
         raise ValueError("shapes and offsets do not agree")
+    if data + end > file.size:
+        raise ValueError("it is cut off")
     return Tensor(file, data + begin, dtype, shape)
 
 
-def encode(values: Float32, dtype: str) -> NDArray[Any]:
+def encode(values: Float32, dtype: str) -> np.typing.NDArray[Any]:
     """Values as they are stored, rounded half to even; `values` is overwritten."""
     if dtype != "BF16":
         return values.astype(FLOATS[dtype], copy=False)
@@ -221,7 +215,9 @@ def encode(values: Float32, dtype: str) -> NDArray[Any]:
     return bits.astype(np.uint16)
 
 
-def write(path: Path, entries: Mapping[str, tuple[str, tuple[int, ...]]], data: Iterator[NDArray[Any]]) -> None:
+def write(
+    path: Path, entries: Mapping[str, tuple[str, tuple[int, ...]]], data: Iterator[np.typing.NDArray[Any]]
+) -> None:
     """Write a file of tensors (name -> dtype and shape), whose `data` come in their order, in pieces of any size.
 
     Its room is taken first: a disk that is too small is told at once, and the writing takes half the time (0.12 ns a
@@ -231,7 +227,7 @@ def write(path: Path, entries: Mapping[str, tuple[str, tuple[int, ...]]], data: 
     at = 0
     for name, (dtype, shape) in entries.items():
         end = at + prod(shape) * SIZES[dtype]
-        header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [at, end]}
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [at, end]}
         at = end
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
