@@ -9,22 +9,15 @@ benchmarks are mostly within 2 standard errors.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-from train.examples import encoded, likelihoods
+from train.examples import Example, encoded, likelihoods
 from train.model import evaluating, logits
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from torch.nn import Module
-
-    from train.examples import Example
-    from train.tokens import Tokens
+from train.tokens import Tokens
 
 BOOTSTRAP = 2000
 
@@ -34,8 +27,7 @@ def told(mean: float, error: float, n: int) -> dict[str, float | int | None]:
     return {"mean": mean if math.isfinite(mean) else None, "error": error if math.isfinite(error) else None, "n": n}
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+class Score(NamedTuple):
     """A mean over items, with what it takes to judge it."""
 
     items: list[float]
@@ -59,8 +51,7 @@ class Score:
         return f"{self.mean:.3f} ± {self.error:.3f} (n={len(self.items)})"
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(NamedTuple):
     """How a model chose: the number of each item's choice, and whether it was right."""
 
     choices: list[int]
@@ -68,21 +59,19 @@ class Answered:
     right_norm: Score
 
 
-def answer(model: Module, examples: Sequence[Example], tokens: Tokens, *, length: int) -> Answered:
+def answer(model: Any, examples: Sequence[Example], tokens: Tokens, *, length: int) -> Answered:
     """Choose by log-likelihood."""
     rows = [row for example in examples for row in encoded(example, tokens, length, end=False)]
     found = iter(likelihoods(model, rows, at_once=32))
-    choices, right, norm = [], [], []
-    for example in examples:
-        own = np.array([next(found) for _ in example.options])
-        choices.append(int(own.argmax()))
-        right.append(float(own.argmax() == example.answer))
-        norm.append(float((own / [max(1, len(o)) for o in example.options]).argmax() == example.answer))
-    return Answered(choices, Score(right), Score(norm))
+    own = [np.array([next(found) for _ in example.options]) for example in examples]
+    sizes = [[max(1, len(option)) for option in example.options] for example in examples]
+    choices = [int(each.argmax()) for each in own]
+    right = Score([float(c == e.answer) for c, e in zip(choices, examples, strict=True)])
+    normed = [float((o / s).argmax() == e.answer) for o, s, e in zip(own, sizes, examples, strict=True)]
+    return Answered(choices, right, Score(normed))
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(NamedTuple):
     """Of two models on the same items: mean and 95 % interval of the bootstrap."""
 
     mean: float
@@ -101,11 +90,9 @@ def paired(first: Sequence[float], second: Sequence[float], *, seed: int = 0) ->
     """
     if len(first) != len(second) or len(first) == 0:
         raise ValueError(f"{len(first)} and {len(second)} items cannot be paired")
-    differences = np.array(second) - np.array(first)
-    draw = np.random.default_rng(seed)
-    means = np.array([draw.choice(differences, differences.size).mean() for _ in range(BOOTSTRAP)])
-    low, high = np.quantile(means, [0.025, 0.975])
-    return Difference(float(differences.mean()), float(low), float(high))
+    differences, draw = np.array(second) - np.array(first), np.random.default_rng(seed)
+    means = [draw.choice(differences, differences.size).mean() for _ in range(BOOTSTRAP)]
+    return Difference(float(differences.mean()), *map(float, np.quantile(means, [0.025, 0.975])))
 
 
 def adjusted_f1(gold: Sequence[str], predicted: Sequence[str], *, classes: Sequence[str]) -> float:
@@ -114,12 +101,9 @@ def adjusted_f1(gold: Sequence[str], predicted: Sequence[str], *, classes: Seque
     With three classes of which one is never predicted, a constant answer on the full set gives 0.36. Averages over all
     three classes even where a subset has no neutral item, so it cannot exceed 1.
     """
-    truth, guess = np.array(gold), np.array(predicted)
-    values = []
-    for name in classes:
-        hits = np.sum((truth == name) & (guess == name))
-        values.append(2 * hits / max(1, np.sum(truth == name) + np.sum(guess == name)))
-    return float(np.mean(values) * len(classes) / (len(classes) - 1))
+    truth, guess = (np.array(labels)[:, None] == list(classes) for labels in (gold, predicted))
+    each = 2 * (truth & guess).sum(axis=0) / np.maximum(1, truth.sum(axis=0) + guess.sum(axis=0))
+    return float(each.sum() / (len(classes) - 1))
 
 
 def bootstrap_error(gold: Sequence[str], predicted: Sequence[str], *, classes: Sequence[str]) -> float:
@@ -129,14 +113,13 @@ def bootstrap_error(gold: Sequence[str], predicted: Sequence[str], *, classes: S
     return float(np.std([adjusted_f1(g, p, classes=classes) for g, p in some], ddof=1))
 
 
-def generate(model: Module, tokens: Tokens, prompt: str, *, most: int) -> tuple[str, bool]:
+def generate(model: Any, tokens: Tokens, prompt: str, *, most: int) -> tuple[str, bool]:
     """The model's most likely continuation, and whether it came to an end; no cache, for short answers."""
     ids = tokens.prompt(prompt)
     fresh: list[int] = []
     with evaluating(model) as device:
-        while len(fresh) < most and (not fresh or fresh[-1] != tokens.end):
+        while len(fresh) < most and tokens.end not in fresh[-1:]:
             row = torch.tensor([ids + fresh], device=device)
-            positions = torch.arange(row.shape[1], device=device)[None]
-            fresh.append(int(logits(model, row, positions)[0, -1].argmax()))
+            fresh.append(int(logits(model, row, torch.arange(row.shape[1], device=device)[None])[0, -1].argmax()))
     ended = fresh[-1] == tokens.end
     return tokens.tokenizer.decode(fresh[:-1] if ended else fresh), ended

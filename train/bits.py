@@ -8,29 +8,22 @@ text, and left out. Bytes are those of the decoded text in UTF-8.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
-from train.examples import likelihoods
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from torch.nn import Module
-
-    from registry.shards import Shards
-    from train.examples import Row
-    from train.tokens import Tokens
+from registry.shards import Shards
+from train.examples import Row, likelihoods
+from train.tokens import Tokens
 
 
-@dataclass(slots=True)
 class Bits:
-    """Sums over the documents of a source: one number per document, so that models can be compared in pairs."""
+    """Bits and bytes of each document of a source, so that models can be compared in pairs."""
 
-    bits: list[float] = field(default_factory=list)
-    bytes: list[int] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.bits: list[float] = []
+        self.bytes: list[int] = []
 
     @property
     def per_byte(self) -> float:
@@ -39,12 +32,9 @@ class Bits:
 
     @property
     def error(self) -> float:
-        """Standard error of `per_byte`, by the spread of the documents (ratio estimator)."""
-        n, rate = len(self.bits), self.per_byte
-        if n < 2:
-            return math.nan
-        residuals = np.array(self.bits) - rate * np.array(self.bytes)
-        return float(math.sqrt(n / (n - 1) * float(np.sum(residuals**2))) / max(1, sum(self.bytes)))
+        """Standard error of `per_byte`, by the spread of the documents (ratio estimator); NaN for a single one."""
+        residuals, n = np.array(self.bits) - self.per_byte * np.array(self.bytes), len(self.bits)
+        return float(np.linalg.norm(residuals) * math.sqrt(n / (n - 1)) / sum(self.bytes)) if n > 1 else math.nan
 
 
 def documents(shards: Shards, most: int) -> Iterator[tuple[str, list[int]]]:
@@ -57,29 +47,23 @@ def documents(shards: Shards, most: int) -> Iterator[tuple[str, list[int]]]:
 
 
 def bits_per_byte(
-    model: Module, texts: Iterable[tuple[str, list[int]]], tokens: Tokens, *, length: int
+    model: Any, texts: Iterable[tuple[str, list[int]]], tokens: Tokens, *, length: int
 ) -> dict[str, Bits]:
     """`Bits` by source."""
     found: dict[str, Bits] = {}
     rows: list[Row] = []
-    places: list[tuple[Bits, int]] = []  # of each row, where its bits are added
+    owners: list[tuple[Bits, int]] = []  # of each row, where its bits are added
     for source, document in texts:
-        text = document[:-1] if document and document[-1] == tokens.end else document
+        text = document[:-1] if document[-1:] == [tokens.end] else document
         if text:
             bits = found.setdefault(source, Bits())
-            windows = list(_windows(text, tokens.begin, length))
-            places += [(bits, len(bits.bits))] * len(windows)
-            rows += windows
+            whole = text if tokens.begin is None else [tokens.begin, *text]
+            for start in range(0, len(whole) - 1, length - 1):
+                window = whole[start : start + length]
+                rows.append((window, len(window) - 1))
+                owners.append((bits, len(bits.bits)))
             bits.bits.append(0.0)
             bits.bytes.append(len(tokens.tokenizer.decode(text, skip_special_tokens=False).encode()))
-    for (bits, number), nats in zip(places, likelihoods(model, rows, at_once=8), strict=True):
+    for (bits, number), nats in zip(owners, likelihoods(model, rows, at_once=8), strict=True):
         bits.bits[number] -= nats / math.log(2)
     return dict(sorted(found.items()))
-
-
-def _windows(text: list[int], begin: int | None, length: int) -> Iterator[Row]:
-    """Rows of at most `length` tokens and how many of their last ones are predicted."""
-    whole = text if begin is None else [begin, *text]
-    for start in range(0, len(whole) - 1, length - 1):
-        window = whole[start : start + length]
-        yield window, len(window) - 1

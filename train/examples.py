@@ -8,31 +8,29 @@ prompt is masked in both. Which examples make step k is a pure function of (seed
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from registry.errors import UsageError
+from train.files import read_lines
 from train.model import evaluating, logits, nats
 from train.stream import IGNORED
-
-if TYPE_CHECKING:
-    from torch import Tensor
-    from torch.nn import Module
-
-    from train.tokens import Tokens
+from train.tokens import Tokens
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
+class Example(NamedTuple):
     """A prompt, what may follow it, and the number of what should."""
 
     prompt: str
     options: tuple[str, ...]
     answer: int
+
+
+Row = tuple[list[int], int]  # tokens, and how many of the last ones are predicted
 
 
 def read_examples(path: Path) -> list[Example]:
@@ -42,11 +40,7 @@ def read_examples(path: Path) -> list[Example]:
         UsageError: the message names file and line.
     """
     found = []
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(read_lines(path), 1):
         try:
             row = json.loads(line)
             example = Example(str(row["prompt"]), tuple(map(str, row["options"])), int(row["answer"]))
@@ -60,19 +54,14 @@ def read_examples(path: Path) -> list[Example]:
     return found
 
 
-Row = tuple[list[int], int]  # tokens, and how many of the last ones are predicted
-
-
 def encoded(example: Example, tokens: Tokens, length: int, *, end: bool) -> list[Row]:
     """A row for each option: prompt and option, cut from the left to `length`; the option's tokens are predicted.
 
     Prompt and option are encoded apart, as the log-likelihood of an option is defined by its own tokens.
     """
-    prompt, rows = tokens.prompt(example.prompt), []
-    for option in example.options:
-        answer = [*tokens.ids(option), *([tokens.end] if end and tokens.end is not None else [])]
-        rows.append(([*prompt, *answer][-length:], min(len(answer), length - 1)))
-    return rows
+    prompt, last = tokens.prompt(example.prompt), [tokens.end] if end and tokens.end is not None else []
+    answers = [[*tokens.ids(option), *last] for option in example.options]
+    return [([*prompt, *answer][-length:], min(len(answer), length - 1)) for answer in answers]
 
 
 def padded(rows: list[Row]) -> tuple[Tensor, Tensor, Tensor]:
@@ -91,7 +80,7 @@ def scores(found: Tensor, targets: Tensor) -> Tensor:
     return -nats(found, targets).sum(dim=1)
 
 
-def likelihoods(model: Module, rows: list[Row], *, at_once: int) -> list[float]:
+def likelihoods(model: Any, rows: list[Row], *, at_once: int) -> list[float]:
     """The log-likelihood of what is predicted of each row, in nats."""
     found: list[float] = []
     with evaluating(model) as device:
@@ -102,29 +91,24 @@ def likelihoods(model: Module, rows: list[Row], *, at_once: int) -> list[float]:
 
 
 class ExampleStream:
-    """Batches of examples without end, in an order that is a function of seed and index."""
+    """Batches of examples without end, in an order that is a function of seed and index.
+
+    With `contrast` the options compete, otherwise the right one is learnt.
+    """
 
     def __init__(self, examples: list[Example], tokens: Tokens, *, length: int, contrast: bool, seed: int) -> None:
         self._examples, self._tokens, self._length = examples, tokens, length
         self._contrast, self._seed = contrast, seed
-        self._epoch, self._order = -1, np.empty(0, np.int64)
-
-    def example(self, index: int) -> Example:
-        """Example number `index` of all epochs."""
-        epoch, place = divmod(index, len(self._examples))
-        if epoch != self._epoch:
-            self._order = np.random.Generator(np.random.PCG64([self._seed, epoch])).permutation(len(self._examples))
-            self._epoch = epoch
-        return self._examples[int(self._order[place])]
 
     def batch(self, indices: range) -> tuple[list[Example], tuple[Tensor, Tensor, Tensor]]:
         """Examples and their rows: all options of each, or the right one alone."""
-        chosen = [self.example(index) for index in indices]
-        rows: list[Row] = []
-        for example in chosen:
-            options = encoded(example, self._tokens, self._length, end=not self._contrast)
-            rows += options if self._contrast else [options[example.answer]]
-        return chosen, padded(rows)
+        size, seed = len(self._examples), self._seed
+        orders = {e: np.random.default_rng([seed, e]).permutation(size) for e in {i // size for i in indices}}
+        chosen = [self._examples[int(orders[i // size][i % size])] for i in indices]
+        options = [encoded(each, self._tokens, self._length, end=not self._contrast) for each in chosen]
+        if self._contrast:
+            return chosen, padded([row for rows in options for row in rows])
+        return chosen, padded([rows[each.answer] for rows, each in zip(options, chosen, strict=True)])
 
     def loss(self, found: Tensor, targets: Tensor, chosen: list[Example]) -> Tensor:
         """Mean loss of the examples, in nats: per example where options compete, per token otherwise."""

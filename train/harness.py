@@ -12,17 +12,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zipfile import BadZipFile
 
 import yaml
+from jinja2.sandbox import SandboxedEnvironment
 
 from registry.errors import UsageError, nearest
 from train.examples import Example, read_examples
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 PROMPTS: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "prompts.yaml").read_text(encoding="utf-8"))
 POLARITIES = ("positive", "neutral", "negative")  # neutral is never offered: a neutral item cannot be answered right
@@ -38,15 +37,15 @@ def read_task(path: Path, versions: list[str]) -> dict[str, list[Example]]:
     """
     if path.suffix == ".jsonl":
         return {"own": read_examples(path)}
-    kind = "sentiment" if path.is_dir() else "questions"
+    prompts = PROMPTS["sentiment" if path.is_dir() else "questions"]
     for version in versions:
-        if version not in PROMPTS[kind]:
-            raise UsageError(f"there is no prompt version {version!r}; {nearest(version, PROMPTS[kind])}")
+        if version not in prompts:
+            raise UsageError(f"there is no prompt version {version!r}; {nearest(version, prompts)}")
     try:
         name, rows = _read(path)
         if not rows:
             raise ValueError("it holds no questions")  # noqa: TRY301 - told as all others below
-        return {v: list(_examples(rows, name, PROMPTS[kind][v])) for v in versions or PROMPTS[kind]}
+        return {v: list(_examples(rows, name, prompts[v])) for v in versions or prompts}
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise UsageError(f"{path} is no task of japanese-lm-fin-harness: {error}") from None
 
@@ -91,32 +90,21 @@ def _sheet(path: Path) -> Iterator[dict[str, Any]]:
 
 def _examples(rows: list[dict[str, Any]], name: str, told: dict[str, Any]) -> Iterator[Example]:
     """The rows of a task in one prompt version."""
-    from jinja2.sandbox import SandboxedEnvironment
-
     template = SandboxedEnvironment(keep_trailing_newline=True, autoescape=False).from_string(told["text"])
     ask = PROMPTS["ask"].get(name, PROMPTS["ask"]["exam"])
     for row in rows:
         if name == "chabsa":
-            options, right = told["options"], _polarity(row["polarity"], told["options"])
-            prompt = template.render(system=PROMPTS["system"], **row)
+            options, facts, right = told["options"], row, -1
+            if row["polarity"] != "neutral":
+                right = [option.strip() for option in options].index(row["polarity"])
         else:
             texts, numbers = ([choice[key] for choice in row["choices"]] for key in ("text", "id"))
-            every = {
-                "texts": texts,
-                "numbers": list(map(str, numbers)),
-                "letters": [chr(65 + i) for i in range(len(texts))],
-            }
+            every = {"texts": texts, "numbers": map(str, numbers), "letters": "ABCDEFGH"[: len(texts)]}
             options = every[ask["options"] if told["options"] == "own" else told["options"]]
+            question = "\n".join(filter(None, (row["question"], row.get("context"))))
+            facts = {"ask": ask, "q": question, "choices": texts, "numbers": numbers}
             right = numbers.index(row["answer"])
-            question = row["question"] + (f"\n{row['context']}" if row.get("context") else "")
-            prompt = template.render(system=PROMPTS["system"], ask=ask, q=question, choices=texts, numbers=numbers)
-        yield Example(prompt, tuple(options), right)
-
-
-def _polarity(told: str, options: list[str]) -> int:
-    if told not in POLARITIES:
-        raise ValueError(f"there is no polarity {told!r}")
-    return next((i for i, option in enumerate(options) if option.strip() == told), -1)
+        yield Example(template.render(system=PROMPTS["system"], **facts), tuple(options), right)
 
 
 def is_numeric(example: Example) -> bool:

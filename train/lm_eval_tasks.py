@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from registry.errors import UsageError
 from train.answers import told
-
-if TYPE_CHECKING:
-    from train.config import LmEval
+from train.config import LmEval
 
 
 def measure(model: Path, wanted: LmEval, folder: Path) -> tuple[dict[str, Any], dict[str, list[float]]]:

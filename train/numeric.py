@@ -12,7 +12,7 @@ import json
 import random
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 from registry.names import Registry
 
@@ -29,8 +29,7 @@ _BLANK = "□"
 distractor: Registry[Callable[[re.Match[str], random.Random], str | None]] = Registry("distractor")
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """A question and where it is from: `start` is the figure's first character in the document's text."""
 
     prompt: str
@@ -44,7 +43,7 @@ class Question:
 
     def as_json(self) -> str:
         """One line of JSONL."""
-        return json.dumps(asdict(self), ensure_ascii=False)
+        return json.dumps(self._asdict(), ensure_ascii=False)
 
 
 def _written(match: re.Match[str], **changes: str) -> str:
@@ -55,8 +54,7 @@ def _written(match: re.Match[str], **changes: str) -> str:
 def digit(match: re.Match[str], draw: random.Random) -> str | None:
     """One digit is another one."""
     digits = match["digits"]
-    places = [i for i, c in enumerate(digits) if c.isdigit()]
-    place = draw.choice(places)
+    place = draw.choice([i for i, c in enumerate(digits) if c.isdigit()])
     others = [d for d in "0123456789" if d != digits[place] and not (place == 0 and d == "0")]
     return _written(match, digits=digits[:place] + draw.choice(others) + digits[place + 1 :])
 
@@ -67,8 +65,8 @@ def scale(match: re.Match[str], draw: random.Random) -> str | None:
     unit = match["unit"]
     if unit not in _SCALES:
         return None
-    at = _SCALES.index(unit)
-    return _written(match, unit=draw.choice([_SCALES[i] for i in (at - 1, at + 1) if 0 <= i < len(_SCALES)]))
+    near = [_SCALES[i] for i in range(len(_SCALES)) if abs(i - _SCALES.index(unit)) == 1]
+    return _written(match, unit=draw.choice(near))
 
 
 @distractor
@@ -91,49 +89,37 @@ def questions(text: str, *, document: str, source: str, seed: int, options: int 
     """At most one question per sentence and per table row of a text; a function of text and seed."""
     draw = random.Random(f"{seed} {document}")  # noqa: S311 - reproducible, not secret
     figures = [match["figure"] for match in FIGURE.finditer(text)]
-    for start, piece, match in [*_in_sentences(text), *_in_tables(text)]:
-        kind = "table" if piece.startswith("|") else "sentence"
-        right, begin = match["figure"], match.start("figure")
+    for kind, start, piece, match in _pieces(text):
+        right, begin, end = match["figure"], *match.span("figure")
         wrong = _wrong(match, figures if kind == "sentence" else [], draw, options - 1)
-        if len(wrong) < options - 1:
-            continue
-        choices = [right, *wrong]
-        draw.shuffle(choices)
-        prompt = piece[:begin] + _BLANK + piece[match.end("figure") :]
-        yield Question(
-            f"{prompt}\n{_BLANK}は次のどれか。{'、'.join(choices)}\n答え:", tuple(choices), choices.index(right),
-            document, source, start + begin, kind,
-        )  # fmt: skip
+        if len(wrong) == options - 1:
+            choices = [right, *wrong]
+            draw.shuffle(choices)
+            prompt = f"{piece[:begin]}{_BLANK}{piece[end:]}\n{_BLANK}は次のどれか。{'、'.join(choices)}\n答え:"
+            yield Question(prompt, tuple(choices), choices.index(right), document, source, start + begin, kind)
 
 
 def from_documents(
     texts: Iterable[tuple[str, str, str]], *, seed: int, options: int = 4, most: int | None = None
 ) -> list[Question]:
     """Questions from documents (id, source, text): all of them, or `most`, drawn at random and in their order."""
-    made = [
-        question
-        for document, source, text in texts
-        for question in questions(text, document=document, source=source, seed=seed, options=options)
-    ]
+    every = (questions(text, document=d, source=s, seed=seed, options=options) for d, s, text in texts)
+    made = [question for some in every for question in some]
     if most is None or len(made) <= most:
         return made
     draw = random.Random(f"{seed} most")  # noqa: S311 - reproducible, not secret
     return [made[i] for i in sorted(draw.sample(range(len(made)), most))]
 
 
-def _in_sentences(text: str) -> Iterator[tuple[int, str, re.Match[str]]]:
+def _pieces(text: str) -> Iterator[tuple[str, int, str, re.Match[str]]]:
+    """Sentences and rows of Markdown tables: kind, place, text, and the first figure in a sentence, or in a cell."""
     for sentence in _SENTENCE.finditer(text):
         piece = sentence.group()
-        found = None if piece.startswith("|") else FIGURE.search(piece)
-        if found and 10 <= len(piece) <= 300:
-            yield sentence.start(), piece, found
-
-
-def _in_tables(text: str) -> Iterator[tuple[int, str, re.Match[str]]]:
-    """Rows of Markdown tables, with the first cell that is a figure."""
+        if not piece.startswith("|") and 10 <= len(piece) <= 300 and (found := FIGURE.search(piece)):
+            yield "sentence", sentence.start(), piece, found
     for row in _ROW.finditer(text):
         if found := _CELL.search(row.group()):
-            yield row.start(), row.group(), found
+            yield "table", row.start(), row.group(), found
 
 
 def _wrong(match: re.Match[str], figures: Iterable[str], draw: random.Random, count: int) -> list[str]:
