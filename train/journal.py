@@ -59,7 +59,7 @@ class Journal(ExitStack):
         run.mkdir(parents=True, exist_ok=True)
         _keep_until(run / "log.jsonl", step)
         self._file = self.enter_context((run / "log.jsonl").open("a", encoding="utf-8"))
-        self._board = self.enter_context(_board(run)) if tensorboard else None
+        self._board: Any = self.enter_context(_board(run)) if tensorboard else None
 
     def write(self, step: int, **facts: Any) -> None:
         """Facts of a step: numbers, or numbers by name."""

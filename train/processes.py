@@ -80,8 +80,8 @@ class Processes(NamedTuple):
     def __exit__(self, kind: object, error: BaseException | None, trace: TracebackType | None) -> None:
         """End the process group; after an error not, as others may still be waiting in it.
 
-        Nothing may hold the group any more: where DDP is the last that does, its end waits for gloo's threads with the
-        interpreter's lock in its hand, and these may need the lock to come to their end (seen at 4 of 12 ends).
+        Nothing else may hold the group by then: where DDP is the last that does, its end waits for gloo's threads while
+        it holds the interpreter's lock, which these may need to come to their end (4 of 12 runs hung so).
 
         Raises:
             StageError: the others did not answer.
@@ -94,7 +94,7 @@ class Processes(NamedTuple):
             raise StageError(
                 f"process {self.rank} of {self.world} had no answer from the others in {ours.name}, line {ours.lineno}"
                 f" of {Path(ours.filename).name}: one of them ended, or stood still for {self.patience} s (`patience`)."
-                f" The same command goes on from the last checkpoint. [{str(error).splitlines()[0]}]"
+                f" The same command goes on from the last checkpoint. [{str(error).partition('] ')[2]}]"
             ) from None
 
 

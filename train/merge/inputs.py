@@ -23,10 +23,8 @@ def opened(config: Merge, folder: Path) -> Iterator[tuple[Checkpoint | None, lis
         UsageError: they do not belong together; the message names two of them and the first thing in which they differ.
     """
     with ExitStack() as stack:
-        base, *models = (
-            place and stack.enter_context(Checkpoint(folder / place))
-            for place in (config.base, *(part.model for part in config.models))
-        )
+        models = [stack.enter_context(Checkpoint(folder / part.model)) for part in config.models]
+        base = stack.enter_context(Checkpoint(folder / config.base)) if config.base else None
         reference, *others = [base, *models] if base else models
         for other in others:
             _check(reference, other, f"{reference.folder} and {other.folder}", same_tokenizer=not config.tokenizer)
