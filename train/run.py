@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -157,31 +156,26 @@ class Run:
 
     def save(self, saver: Saver) -> None:
         """Copy everything and let it be written. Collective under FSDP."""
-        if self.config.lora:
-            tensors = {name: whole(t.detach()) for name, t in lora.adapter_tensors(self.plain).items()}
-        else:
-            tensors = dcp.get_model_state_dict(self.plain, options=_TO_FIRST)
+        tensors = self._weights()
         found = dcp.get_optimizer_state_dict(self.plain, self.optimizer, options=_TO_FIRST).get("state", {})
         if self.processes.first:
-            tensors = {name: tensor.cpu().clone() for name, tensor in tensors.items()}
             moments = {f"{name}/{kind}": t.clone() for name, kinds in found.items() for kind, t in kinds.items()}
-            saver.save(self._writer(tensors), moments, asdict(self.state))
+            saver.save(partial(self._write_model, tensors), moments, asdict(self.state))
 
-    def _writer(self, tensors: dict[str, Tensor]) -> Callable[[Path], None]:
-        """What writes these weights to a folder; it runs beside the training, so it must not touch the model."""
-        if config := self.config.lora:
-            return partial(
-                lora.save_adapter, tensors=tensors, options=config, targets=self.targets, base=self.config.model
-            )
+    def _weights(self) -> dict[str, Tensor]:
+        if self.config.lora:
+            return {n: whole(t.detach()).cpu().clone() for n, t in lora.adapter_tensors(self.plain).items()}
         every, once = ({n for n, _ in self.plain.named_parameters(remove_duplicate=same)} for same in (False, True))
-        for tied in every - once:  # saved once, as Hugging Face does; otherwise the base has other tensors
-            del tensors[tied]
+        tied = every - once  # saved once, as Hugging Face does; otherwise the base has other tensors
+        state = dcp.get_model_state_dict(self.plain, options=_TO_FIRST)
+        return {name: tensor.clone() for name, tensor in state.items() if name not in tied}
 
-        def write(folder: Path) -> None:
+    def _write_model(self, tensors: dict[str, Tensor], folder: Path) -> None:
+        if self.config.lora:
+            lora.save_adapter(folder, tensors, self.config.lora, self.targets, self.config.model)
+        else:
             self.plain.save_pretrained(folder, state_dict=tensors)
             self.tokens.copy(folder)
-
-        return write
 
     def finish(self) -> None:
         """The last checkpoint without what only a run needs, as `model` or `adapter`; links, as on one disk."""
