@@ -29,7 +29,7 @@ def read_json(path: Path, missing: str) -> dict[str, Any]:
         found = json.loads(path.read_bytes())
     except OSError:
         raise UsageError(missing) from None
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise RecordError(f"{path} is damaged")

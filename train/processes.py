@@ -33,13 +33,20 @@ class Processes(NamedTuple):
 
     @classmethod
     def join(cls, patience: int = 600) -> Processes:
-        """As torchrun says in the environment; alone without it. NCCL on GPUs, gloo on CPUs."""
+        """As torchrun says in the environment; alone without it. NCCL on GPUs, gloo on CPUs.
+
+        Raises:
+            StageError: the others did not come within `patience` seconds.
+        """
         cuda = torch.cuda.is_available()
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if cuda else torch.device("cpu")
         if cuda:
             torch.cuda.set_device(device)
         if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
-            dist.init_process_group("nccl" if cuda else "gloo", timeout=timedelta(seconds=patience))
+            try:
+                dist.init_process_group("nccl" if cuda else "gloo", timeout=timedelta(seconds=patience))
+            except dist.DistError as error:
+                raise StageError(f"the processes did not find each other within {patience} s: {error}") from None
         if dist.is_initialized():
             return cls(dist.get_rank(), dist.get_world_size(), device, patience)
         return cls(0, 1, device, patience)

@@ -235,6 +235,10 @@ def test_wrong_shapes_methods_options_and_files_give_one_clear_error(models):
     (models / "fin" / "model.safetensors").write_bytes(b"\xff" * 100)
     with pytest.raises(RecordError, match="longer than the file"):
         run(models)
+    deep = b"[" * 100_000
+    (models / "fin" / "model.safetensors").write_bytes(len(deep).to_bytes(8, "little") + deep)
+    with pytest.raises(RecordError, match="is not a safetensors file that can be read"):
+        run(models)
 
 
 @pytest.mark.parametrize("when", ["posix_fallocate", "fsync"])

@@ -171,7 +171,7 @@ def _read_header(file: File) -> dict[str, Tensor]:
             raise ValueError("its header is longer than the file")  # noqa: TRY301 - told as all others below
         header = json.loads(file.bytes(8, length))
         entries = {n: _tensor(file, 8 + length, e) for n, e in header.items() if n != "__metadata__"}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RecordError(f"{file.path} is not a safetensors file that can be read: {error}") from None
     ordered = sorted(entries.items(), key=lambda item: item[1].offset)
     return {name: tensor for name, tensor in ordered if not name.endswith(BUFFERS)}
