@@ -123,7 +123,7 @@ def _train_all(out: Path, scale: float, seed: int) -> None:
     instructions = {"file": "instructions.jsonl", "weight": 0.67, "size": 16, "loss": "answer"}
     figures = {"file": "numeric.jsonl", "weight": 0.67, "size": 16, "loss": "choice"}
     run = partial(_train, out, scale, seed)
-    run("base", "base0", 500, 4e-3, general, init=True)
+    run("base", "base0", 1000, 4e-3, general, init=True)
     run("instruct", "base/model", 700, 1.5e-3, general, instructions)
     run("finance", "base/model", 300, 1e-3, finance)
     run("replay", "base/model", 300, 1e-3, mixed)

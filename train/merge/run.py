@@ -67,8 +67,7 @@ def _merge_adapters(config: Merge, folder: Path, out: Path) -> dict[str, Any]:
         return told
     with Checkpoint(folder / str(config.base)) as base:
         updates = lora.updates(adapters, weights, base)
-        values = lambda name: lora.folded(base.tensors[name], updates.get(name))  # noqa: E731
-        _write_checkpoint(config, folder, base, values, out)
+        _write_checkpoint(config, folder, base, lambda name: lora.folded(base.tensors[name], updates.get(name)), out)
         return {**told, str(config.base): base.digests()}
 
 

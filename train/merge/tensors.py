@@ -18,6 +18,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from io import FileIO
 from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,7 +41,7 @@ _LARGEST_HEADER = 100 << 20
 _BLOCK = 1 << 19  # bytes that are read and hashed at once, while they are in the cache
 
 
-class File:
+class File(FileIO):
     """A file that is read by position; what is read next to what was hashed is hashed, too.
 
     Raises:
@@ -48,15 +49,14 @@ class File:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
         try:
-            self._descriptor = os.open(path, os.O_RDONLY)
+            super().__init__(path)
         except OSError as error:
             raise UsageError(f"{path} cannot be read: {error.strerror}") from None
-        self.size = os.fstat(self._descriptor).st_size
+        self.path, self.size = path, os.fstat(self.fileno()).st_size
         self._hash, self._hashed = blake3(), 0  # bytes
 
-    def read(self, at: int, into: memoryview) -> None:
+    def fill(self, at: int, into: memoryview) -> None:
         """Fill `into` with the bytes from position `at` on.
 
         Raises:
@@ -64,7 +64,7 @@ class File:
         """
         for start in range(0, len(into), _BLOCK):
             piece = into[start : start + _BLOCK]
-            if os.preadv(self._descriptor, [piece], at + start) != len(piece):
+            if os.preadv(self.fileno(), [piece], at + start) != len(piece):
                 raise RecordError(f"{self.path} was cut off while it was read")
             if at + start == self._hashed:
                 self._hash.update(piece)
@@ -73,7 +73,7 @@ class File:
     def bytes(self, at: int, count: int) -> bytearray:
         """The `count` bytes from position `at` on."""
         found = bytearray(count)
-        self.read(at, memoryview(found))
+        self.fill(at, memoryview(found))
         return found
 
     def digest(self) -> str:
@@ -81,10 +81,6 @@ class File:
         while self._hashed < self.size:
             self.bytes(self._hashed, min(_BLOCK, self.size - self._hashed))
         return str(self._hash.hexdigest())
-
-    def close(self) -> None:
-        """Close it."""
-        os.close(self._descriptor)
 
 
 class Tensor(NamedTuple):
@@ -107,7 +103,7 @@ class Tensor(NamedTuple):
     def read(self, start: int, out: Float32) -> None:
         """Fill `out` [n] with the values from number `start` on."""
         raw = out if self.dtype == "F32" else np.empty(out.size, dtype=FLOATS[self.dtype])
-        self.file.read(self.offset + start * raw.itemsize, raw.data.cast("B"))
+        self.file.fill(self.offset + start * raw.itemsize, raw.data.cast("B"))
         if self.dtype == "BF16":
             bits = out.view(np.uint32)
             bits[:] = raw
@@ -135,12 +131,8 @@ class Checkpoint(ExitStack):
     def __init__(self, folder: Path, single: str = WEIGHTS) -> None:
         super().__init__()
         self.folder = folder
-        self.files: dict[str, dict[str, Tensor]] = {}
-        self._open: list[File] = []
-        for name in _file_names(folder, single):
-            self._open.append(File(folder / name))
-            self.callback(self._open[-1].close)
-            self.files[name] = _read_header(self._open[-1])
+        self._open = [self.enter_context(File(folder / name)) for name in _file_names(folder, single)]
+        self.files = {file.path.name: _read_header(file) for file in self._open}
         self.tensors = {name: tensor for held in self.files.values() for name, tensor in held.items()}
 
     def digests(self) -> dict[str, str]:
