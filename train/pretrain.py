@@ -59,12 +59,13 @@ def _loop(run: Run) -> None:
     config, state = run.config, run.state
     saving = Saver(run.out, keep=config.checkpoints.keep, milestones=config.checkpoints.milestones)
     run.wrapped.train()
+    last = state.step == config.steps
     with saving as saver, _journal(run) if run.processes.first else nullcontext() as journal:
-        while state.step < config.steps and not run.stop:
+        while not last:
             facts = _step(run)
             state.step += 1
-            run.stop = run.processes.total([float(run.stop)])[0] > 0
-            last = run.stop or state.step == config.steps
+            asked = run.processes.total([float(run.asked)])[0] > 0  # decided once a step, by all together
+            last = asked or state.step == config.steps
             if (every := config.validation.every) and (state.step % every == 0 or state.step == config.steps):
                 facts["bits_per_byte"] = validate(run)
             if last or state.step % config.checkpoints.every == 0:
@@ -180,7 +181,7 @@ def _signals(run: Run) -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
     def ask(number: int, _: Any) -> None:
-        run.stop = True
+        run.asked = True
         signal.signal(number, before[signal.Signals(number)])
 
     try:

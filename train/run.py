@@ -47,7 +47,7 @@ class Run:
         stream: sequences of the shards; `examples` are learnt beside them, if any.
         validation: held-out documents by build.
         plain: the model itself; `wrapped` is how it is called, with gradients shared, compiled.
-        state: where the run is; `stop` is whether it has been asked to end.
+        state: where the run is; `asked` is whether a signal asked this process to end it.
 
     Raises:
         UsageError: the configuration, the model and the shards do not belong together.
@@ -55,7 +55,7 @@ class Run:
     """
 
     def __init__(self, config: Train, folder: Path, out: Path, processes: Processes) -> None:
-        self.config, self.out, self.processes, self.state, self.stop = config, out, processes, State(), False
+        self.config, self.out, self.processes, self.state, self.asked = config, out, processes, State(), False
         self._check_shares()
         data, last = config.data, checkpoints(out)[-1:]
         builds = [folder / source.shards for source in data.sources]

@@ -89,6 +89,16 @@ def test_a_stopped_run_goes_on_with_identical_losses(workplace, monkeypatch):
     assert final[0] == final[1]
 
 
+def test_a_signal_after_a_step_stops_after_the_next_one_with_a_checkpoint(workplace, monkeypatch):
+    def asked(_):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return {}
+
+    monkeypatch.setattr(pretrain, "validate", asked)
+    assert run(workplace, "validation.every=4").startswith("stopped; the same command goes on at step 5 of 8")
+    assert checkpoint.checkpoints(workplace / "run")[-1].name == "step-00000005"
+
+
 def test_a_killed_run_goes_on_with_identical_losses(workplace):
     changes = ["steps=60", "checkpoints.every=7"]
     run(workplace, *changes, name="unbroken")
