@@ -101,7 +101,7 @@ class Processes(NamedTuple):
             raise StageError(
                 f"process {self.rank} of {self.world} had no answer from the others in {ours.name}, line {ours.lineno}"
                 f" of {Path(ours.filename).name}: one of them ended, or stood still for {self.patience} s (`patience`)."
-                f" The same command goes on from the last checkpoint. [{str(error).partition('] ')[2]}]"
+                f" The same command goes on from the last checkpoint. [{str(error).partition('] ')[2].split('. ')[0]}]"
             ) from None
 
 
