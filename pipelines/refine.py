@@ -120,10 +120,11 @@ class Refiner:
             UnknownNameError: a document's kind has no profile.
         """
         cleaned = [self._cleaned(document) for document in documents]
-        words = [self._words(one.text) for one in cleaned]
-        whole = [some for _, some in words]
-        sketches = self._signer.sketch_all([some.text for some in whole], [(some.start, some.end) for some in whole])
-        return [self._refined(one, words[place][0], sketches.one(place)) for place, one in enumerate(cleaned)]
+        texts = [one.text for one in cleaned]
+        words, whole = self._analyzer.analyze_all(texts), self._unwrapped(texts)
+        sketched = [whole.get(place, one) for place, one in enumerate(words)]
+        sketches = self._signer.sketch_all([one.text for one in sketched], [(one.start, one.end) for one in sketched])
+        return [self._refined(one, words[place], sketches.one(place)) for place, one in enumerate(cleaned)]
 
     def _cleaned(self, document: Document) -> _Cleaned:
         profile = self._profile(document)
@@ -136,10 +137,11 @@ class Refiner:
             refused = refused or Verdict("decontaminate", worst.item, worst.share, worst.needed)
         return _Cleaned(profile, text, refused, masked, overlaps)
 
-    def _words(self, text: str) -> tuple[Words, Words]:
-        """The words of `text`, and those of its unwrapped form, which are the same for most texts."""
-        words, whole = self._analyzer.analyze(text), unwrapped(text)
-        return words, words if whole == text else self._analyzer.analyze(whole)
+    def _unwrapped(self, texts: list[str]) -> dict[int, Words]:
+        """The words of the unwrapped forms of the few of `texts` that are hard-wrapped, by their places."""
+        forms = map(unwrapped, texts)
+        changed = {place: form for place, (text, form) in enumerate(zip(texts, forms, strict=True)) if form != text}
+        return dict(zip(changed, self._analyzer.analyze_all(list(changed.values())), strict=True)) if changed else {}
 
     def _refined(self, one: _Cleaned, words: Words, sketch: Sketch) -> Refined | InputError:
         from pipelines.content import content  # its machine code takes half a second to load

@@ -16,6 +16,7 @@ import shlex
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ import numpy as np
 from registry.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 LONGEST_PIECE = 4096  # characters that MeCab sees at once
@@ -130,16 +133,26 @@ class Analyzer:
 
     def analyze(self, text: str) -> Words:
         """The words of `text`; offsets count characters of `text` itself. No text makes it raise."""
-        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+        return self.analyze_all([text])[0]
+
+    def analyze_all(self, texts: Sequence[str]) -> list[Words]:
+        """The words of each of `texts`, whose arrays are parts of common ones: a short text costs 2 us beside MeCab."""
+        joined = "\n".join(texts)
+        codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32)
         visible, firsts, longest, blanked = self._see(codes, _blind())
-        seen_text = visible.tobytes().decode("utf-32-le") if blanked else text
-        pieces = seen_text.split("\n")
+        pieces = (visible.tobytes().decode("utf-32-le") if blanked else joined).split("\n")
         if longest > LONGEST_PIECE:
             pieces, firsts = _cut(pieces)
         seen = self._seen
         found = [known if (known := seen.get(piece)) is not None else self._parse(piece) for piece in pieces]
-        digits = np.frombuffer("\n".join(found).encode("ascii") + b"\n", np.uint8)
-        return Words(text, codes, *self._read(digits, visible, firsts, self._classes))
+        digits = "\n".join(found).encode("ascii") + b"\n"
+        eights = np.frombuffer(digits.ljust((len(digits) // 8 + 2) * 8), np.uint64)
+        begins = [0, *accumulate(len(text) + 1 for text in texts)]
+        *arrays, counts = self._read(eights, visible, firsts, np.array(begins, np.int64), self._classes)
+        return [
+            Words(text, codes[begin : begin + len(text)], *(array[first:last] for array in arrays))
+            for text, begin, (first, last) in zip(texts, begins, pairwise(counts.tolist()), strict=False)
+        ]
 
     def _parse(self, piece: str) -> str:
         """What MeCab writes of each word of `piece` (see `read_offsets`); remembered if the piece is short."""
@@ -154,14 +167,14 @@ class Analyzer:
 
 
 def _cut(lines: list[str]) -> tuple[list[str], NDArray[np.int64]]:
-    """Lines cut into pieces that MeCab may see, and the character of the text at which each piece begins."""
+    """Lines, the long ones cut into pieces that MeCab may see, and the character at which each piece begins."""
     pieces: list[str] = []
     firsts: list[int] = []
     first = 0
     for line in lines:
-        for piece in _LONG.finditer(line):
-            pieces.append(piece[0])
-            firsts.append(first + piece.start())
+        cuts = _LONG.findall(line) if len(line) > LONGEST_PIECE else [line]
+        pieces += cuts
+        firsts += [first + at for at in accumulate(map(len, cuts[:-1]), initial=0)]
         first += len(line) + 1
     return pieces, np.array(firsts, np.int64)
 
