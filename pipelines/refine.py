@@ -121,8 +121,11 @@ class Refiner:
         """
         cleaned = [self._cleaned(document) for document in documents]
         texts = [one.text for one in cleaned]
-        words, whole = self._analyzer.analyze_all(texts), self._unwrapped(texts)
-        sketched = [whole.get(place, one) for place, one in enumerate(words)]
+        forms = {place: form for place, text in enumerate(texts) if (form := unwrapped(text)) != text}
+        words = self._analyzer.analyze_all([*texts, *forms.values()])  # lines that stay the same are read once
+        sketched = words[: len(texts)]
+        for place, form in zip(forms, words[len(texts) :], strict=True):
+            sketched[place] = form
         sketches = self._signer.sketch_all([one.text for one in sketched], [(one.start, one.end) for one in sketched])
         return [self._refined(one, words[place], sketches.one(place)) for place, one in enumerate(cleaned)]
 
@@ -136,12 +139,6 @@ class Refiner:
             worst = max(overlaps, key=lambda overlap: overlap.share)
             refused = refused or Verdict("decontaminate", worst.item, worst.share, worst.needed)
         return _Cleaned(profile, text, refused, masked, overlaps)
-
-    def _unwrapped(self, texts: list[str]) -> dict[int, Words]:
-        """The words of the unwrapped forms of the few of `texts` that are hard-wrapped, by their places."""
-        forms = map(unwrapped, texts)
-        changed = {place: form for place, (text, form) in enumerate(zip(texts, forms, strict=True)) if form != text}
-        return dict(zip(changed, self._analyzer.analyze_all(list(changed.values())), strict=True)) if changed else {}
 
     def _refined(self, one: _Cleaned, words: Words, sketch: Sketch) -> Refined | InputError:
         from pipelines.content import content  # its machine code takes half a second to load

@@ -144,7 +144,8 @@ class Analyzer:
         if longest > LONGEST_PIECE:
             pieces, firsts = _cut(pieces)
         seen = self._seen
-        found = [known if (known := seen.get(piece)) is not None else self._parse(piece) for piece in pieces]
+        known = {piece: seen[piece] if piece in seen else self._parse(piece) for piece in dict.fromkeys(pieces)}
+        found = [known[piece] for piece in pieces]
         digits = "\n".join(found).encode("ascii") + b"\n"
         eights = np.frombuffer(digits.ljust((len(digits) // 8 + 2) * 8), np.uint64)
         begins = [0, *accumulate(len(text) + 1 for text in texts)]

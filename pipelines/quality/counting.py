@@ -13,14 +13,14 @@ from numba import types
 from pipelines.dedup.kernel import kernel, vector
 from pipelines.quality.openings import find_openings
 from pipelines.quality.pairs import count_pairs
-from pipelines.quality.scan import count_characters, count_words, find_lines, find_sentences, hash_prose
+from pipelines.quality.scan import count_characters, count_words, find_lines, find_sentences, hash_prose, sum_up
 
 _u8, _u16, _u32, _i32, _bool = map(vector, (types.uint8, types.uint16, types.uint32, types.int32, types.boolean))
 _table = vector(types.int32, dimensions=2, writable=True)
 _marks, _kinds, _counts, _hashes = (
     vector(kind, writable=True) for kind in (types.uint8, types.uint16, types.int64, types.uint64)
 )
-_arrays = types.Tuple([_kinds, _table, _table, _table, _marks, _hashes, _counts])  # type: ignore[no-untyped-call]
+_arrays = types.Tuple([_kinds, _table, _table, _table, _marks, _hashes, _hashes, _counts])  # type: ignore[no-untyped-call]
 _all_counts = types.UniTuple(_counts, 5)  # type: ignore[no-untyped-call]
 
 
@@ -32,7 +32,7 @@ def count_all(
     codes: Any, start: Any, end: Any, pos: Any, unknown: Any, cost: Any,
     table: Any, pairs: Any, roles: Any, told: Any, openings: Any,
 ) -> Any:  # fmt: skip
-    """What each character is, lines, lines of prose, sentences, marks of words, hashes of those in prose, openings.
+    """What each character is, lines, lines of prose, sentences, marks of words, hashes up to each place and of the words of prose, openings.
 
     Then the counts of characters, lines, sentences, words and pairs: see quality/text.py.
     """
@@ -40,8 +40,9 @@ def count_all(
     lines, prose, of_lines = find_lines(codes, kinds)
     sentences, of_sentences = find_sentences(kinds, prose)
     marks, of_words = count_words(kinds, start, end, pos, unknown, cost, prose)
-    hashes = hash_prose(codes, start, end, marks)
+    sums = sum_up(codes)
+    hashes = hash_prose(sums, start, end, marks)
     of_pairs = count_pairs(codes, kinds, pairs, roles, told, start, end, unknown)
     places = find_openings(codes, start, openings)
-    arrays = kinds, lines, prose, sentences, marks, hashes, places
+    arrays = kinds, lines, prose, sentences, marks, sums, hashes, places
     return arrays, (of_characters, of_lines, of_sentences, of_words, of_pairs)

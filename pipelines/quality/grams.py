@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numba import types
 
+from pipelines.dedup.folding import power
 from pipelines.dedup.kernel import kernel, vector
 from pipelines.quality.scan import hash_span
 
@@ -19,7 +20,14 @@ _SPREAD = np.uint64(0xD6E8FEB86659FD93)
 _HALF = np.uint64(32)
 
 _u64, _i32 = vector(types.uint64), vector(types.int32)
+_repeated = types.Tuple([vector(types.float64, dimensions=2, writable=True), vector(types.int32, writable=True)])  # type: ignore[no-untyped-call]
 _table = types.Tuple([types.int64, vector(types.int32, writable=True), vector(types.int32, writable=True)])  # type: ignore[no-untyped-call]
+
+
+@kernel(types.int64, types.uint64, types.int64)
+def _slot(key: Any, size: Any) -> Any:
+    mixed = key * _SPREAD
+    return np.int64((mixed ^ (mixed >> _HALF)) & np.uint64(size - 1))
 
 
 @kernel(_table, _u64)
@@ -33,23 +41,42 @@ def number(keys: Any) -> Any:
     found = 0
     for i in range(keys.size):
         key = keys[i]
-        mixed = key * _SPREAD
-        slot = np.int64((mixed ^ (mixed >> _HALF)) & np.uint64(size - 1))
+        slot = _slot(key, size)
         mine = slots[slot]
         while mine != _FREE and known[mine] != key:
             slot = (slot + 1) & (size - 1)
             mine = slots[slot]
-        if mine == _FREE:
-            slots[slot], known[found], mine = found, key, found
-            found += 1
-        numbers[i] = mine
+        fresh = mine == _FREE  # written either way, since a branch on it would go wrong at every other key
+        mine = np.int32(found) if fresh else mine
+        slots[slot], known[mine], numbers[i] = mine, key, mine
         counts[mine] += 1
+        found += fresh
     return found, numbers, counts[:found].copy()
 
 
-@kernel(vector(types.float64, dimensions=2, writable=True), _u64, types.int64)
+@kernel(types.int64, _u64)
+def count_different(keys: Any) -> Any:
+    """How many different keys there are."""
+    size, found = 16, 0
+    while size < 2 * keys.size:
+        size *= 2
+    known = np.zeros(size, np.uint64)
+    for i in range(keys.size):
+        key = max(keys[i], np.uint64(1))  # 0 is a free slot; one key of 2^64 may be taken for another
+        slot = _slot(key, size)
+        while known[slot] != 0 and known[slot] != key:
+            slot = (slot + 1) & (size - 1)
+        found += known[slot] == 0
+        known[slot] = key
+    return found
+
+
+@kernel(_repeated, _u64, types.int64)
 def repetition(words: Any, longest: Any) -> Any:
-    """(longest + 1, 2): for n-grams of each length, the share that occurred before, and the commonest's count."""
+    """(longest + 1, 2): for n-grams of each length, the share that occurred before, and the commonest's count.
+
+    And a number of each word, in order of appearance.
+    """
     result = np.zeros((longest + 1, 2))
     found, ones, counts = number(words)
     grams, places = ones.copy(), np.arange(words.size)
@@ -63,45 +90,36 @@ def repetition(words: Any, longest: Any) -> Any:
         left = 0
         keys = np.empty(places.size, np.uint64)
         for i in range(places.size - 1):
-            if places[i + 1] == places[i] + 1 and counts[grams[i]] > 1 and counts[grams[i + 1]] > 1:
-                keys[left] = np.uint64(grams[i]) * np.uint64(words.size) + np.uint64(ones[places[i] + n])
-                places[left] = places[i]
-                left += 1
+            keys[left] = np.uint64(grams[i]) * np.uint64(words.size) + np.uint64(ones[places[i] + n])
+            again = (counts[grams[i]] > 1) & (counts[grams[i + 1]] > 1) & (places[i + 1] == places[i] + 1)
+            places[left] = places[i]
+            left += again
         places = places[:left].copy()
         found, grams, counts = number(keys[:left].copy())
-    return result
+    return result, ones
 
 
-@kernel(types.float64, vector(types.uint32), vector(types.int32, dimensions=2), types.int64)
-def repeated_strings(codes: Any, lines: Any, n: Any) -> Any:
-    """The share of the n-grams of characters, within `lines`, that occurred before."""
+@kernel(types.float64, _u64, vector(types.int32, dimensions=2), types.int64)
+def repeated_strings(sums: Any, lines: Any, n: Any) -> Any:
+    """The share of the n-grams of characters, within `lines`, that occurred before; `sums` are those of the text."""
     total = 0
     for line in range(lines.shape[0]):
         total += max(lines[line, 1] - lines[line, 0] - n + 1, 0)
-    keys = np.empty(total, np.uint64)
-    base, highest = _SPREAD, np.uint64(1)
-    for _ in range(n):
-        highest *= base
-    count = 0
+    keys, count = np.empty(total, np.uint64), 0
+    factor = power(np.uint64(n))
     for line in range(lines.shape[0]):
-        value = np.uint64(0)
-        for i in range(lines[line, 0], lines[line, 1]):
-            value = value * base + np.uint64(codes[i] + 1)
-            if i - lines[line, 0] >= n:
-                value -= highest * np.uint64(codes[i - n] + 1)
-            if i - lines[line, 0] >= n - 1:
-                keys[count] = value
-                count += 1
-    found, _, _ = number(keys)
-    return (total - found) / max(total, 1)
+        for i in range(lines[line, 0], lines[line, 1] - n + 1):
+            keys[count] = sums[i + n] - sums[i] * factor
+            count += 1
+    return (total - count_different(keys)) / max(total, 1)
 
 
-@kernel(types.float64, vector(types.uint32), vector(types.int32, dimensions=2), types.int64)
-def repeated_share(codes: Any, spans: Any, least: Any) -> Any:
+@kernel(types.float64, _u64, vector(types.int32, dimensions=2), types.int64)
+def repeated_share(sums: Any, spans: Any, least: Any) -> Any:
     """The share of the characters in `spans`, of `least` characters or more, that were there before."""
     hashes = np.empty(spans.shape[0], np.uint64)
     for i in range(spans.shape[0]):
-        hashes[i] = hash_span(codes, spans[i, 0], spans[i, 1])
+        hashes[i] = hash_span(sums, spans[i, 0], spans[i, 1])
     _, numbers, counts = number(hashes)
     seen = np.zeros(counts.size, np.bool_)
     total = repeated = 0
@@ -114,16 +132,18 @@ def repeated_share(codes: Any, spans: Any, least: Any) -> Any:
     return repeated / max(total, 1)
 
 
-@kernel(types.UniTuple(types.int64, 2), vector(types.uint32), _i32, _i32, vector(types.uint8), types.int64)  # type: ignore[no-untyped-call]
-def distinct(codes: Any, start: Any, end: Any, marks: Any, within: Any) -> Any:
-    """How many different ones there are of the first `within` Japanese words of prose; and how many words that are."""
-    hashes = np.empty(min(within, start.size), np.uint64)
-    count = 0
-    for i in range(start.size):
-        if count == hashes.size:
-            break
-        if marks[i] == 3:
-            hashes[count] = hash_span(codes, start[i], end[i])
+@kernel(types.UniTuple(types.int64, 2), _i32, vector(types.uint8), types.int64)  # type: ignore[no-untyped-call]
+def distinct(numbers: Any, marks: Any, within: Any) -> Any:
+    """How many different ones there are of the first `within` Japanese words of prose; and how many words that are.
+
+    `numbers` are those of the words of prose, `marks` of all words.
+    """
+    seen = np.zeros(numbers.size, np.bool_)
+    count = found = word = 0
+    for mark in marks:
+        if mark == 3 and count < within:
+            found += not seen[numbers[word]]
+            seen[numbers[word]] = True
             count += 1
-    found, _, _ = number(hashes[:count].copy())
+        word += mark >= 2
     return found, count

@@ -36,7 +36,7 @@ def repeated_characters(doc: Text, *, n: int = 10) -> float:
     """Share of the character n-grams within the lines of prose that occurred before."""
     from pipelines.quality.grams import repeated_strings
 
-    return 0.0 if doc.line_counts.characters < _FEW + n else float(repeated_strings(doc.codes, doc.prose_table, n))
+    return 0.0 if doc.line_counts.characters < _FEW + n else float(repeated_strings(doc.sums, doc.prose_table, n))
 
 
 def _repeated(n: int) -> Callable[[Text], float]:
@@ -69,7 +69,7 @@ def distinct_words(doc: Text, *, within: int = 1000) -> float:
 
     if min(within, doc.counted.japanese_prose) < _FEW:
         return 1.0
-    different, words = distinct(doc.codes, doc.tokens.start, doc.tokens.end, doc.marks, within)
+    different, words = distinct(doc.word_numbers, doc.marks, within)
     return float(different / words)
 
 
@@ -97,4 +97,4 @@ def _compressor() -> ZstdCompressor:
 def _repeated_share(doc: Text, table: NDArray[np.int32], least: int) -> float:
     from pipelines.quality.grams import repeated_share
 
-    return float(repeated_share(doc.codes, table, least))
+    return float(repeated_share(doc.sums, table, least))

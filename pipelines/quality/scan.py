@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from numba import types
 
+from pipelines.dedup.folding import POWER, power
 from pipelines.dedup.kernel import kernel, vector
 from pipelines.quality import alphabet
 from pipelines.quality.alphabet import Script, Trait
 
-_u8, _u16, _u32, _i32, _bool = (
-    vector(kind) for kind in (types.uint8, types.uint16, types.uint32, types.int32, types.boolean)
+_u8, _u16, _u32, _u64, _i32, _bool = (
+    vector(kind) for kind in (types.uint8, types.uint16, types.uint32, types.uint64, types.int32, types.boolean)
 )
 _scalars = (types.uint8, types.uint16, types.int32, types.int64, types.uint64)
 _out = {kind: vector(kind, writable=True) for kind in _scalars}
@@ -185,14 +186,21 @@ def find_sentences(kinds: Any, prose: Any) -> Any:
     return found[:count].copy(), counts
 
 
-@kernel(types.uint64, _u32, types.int64, types.int64)
-def hash_span(codes: Any, start: Any, end: Any) -> Any:
-    """A 64-bit hash of ``text[start:end]``: equal for equal strings."""
-    value = np.uint64(0x9E3779B97F4A7C15)
-    for k in range(start, end):
-        value = (value ^ np.uint64(codes[k])) * np.uint64(0xD6E8FEB86659FD93)
-        value ^= value >> np.uint64(32)
-    return value
+@kernel(_out[types.uint64], _u32)
+def sum_up(codes: Any) -> Any:
+    """(characters + 1,) the hash of the text up to each place, a polynomial modulo 2^64; see `hash_span`."""
+    sums, value = np.empty(codes.size + 1, np.uint64), np.uint64(0)
+    sums[0] = value
+    for i in range(codes.size):
+        value = value * POWER + np.uint64(codes[i]) + _ONE
+        sums[i + 1] = value
+    return sums
+
+
+@kernel(types.uint64, _u64, types.int64, types.int64)
+def hash_span(sums: Any, start: Any, end: Any) -> Any:
+    """A 64-bit hash of ``text[start:end]``, equal for equal strings, from what `sum_up` made of the text."""
+    return sums[end] - sums[start] * power(np.uint64(end - start))
 
 
 @kernel(
@@ -201,41 +209,36 @@ def hash_span(codes: Any, start: Any, end: Any) -> Any:
 )  # fmt: skip
 def count_words(kinds: Any, start: Any, end: Any, pos: Any, unknown: Any, cost: Any, prose: Any) -> Any:
     """Of each word 1 if it is Japanese, plus 2 if it stands in prose; and counts: see quality.text.WordCounts."""
-    marks = np.zeros(start.size, np.uint8)
-    counts = np.zeros(11, np.int64)
-    line, stop = 0, prose[-1, 1] if prose.shape[0] else 0
-    for i in range(start.size):
-        kind = kinds[start[i]] & SCRIPT
-        counts[10] += start[i] < stop
-        while line < prose.shape[0] and prose[line, 1] <= start[i]:
+    marks = np.empty(start.size, np.uint8)
+    japanese = unseen = lone = characters = in_prose = both = function = nouns = symbols = costs = before = 0
+    line, last, stop = 0, prose.shape[0] - 1, prose[-1, 1] if prose.shape[0] else 0
+    for i in range(start.size):  # sums of what is true: branches would go wrong at every other word
+        kind, at, size = kinds[start[i]] & SCRIPT, start[i], end[i] - start[i]
+        while line < last and prose[line, 1] <= at:
             line += 1
-        if kind == KANJI and end[i] - start[i] == 1:
-            counts[2] += 1
-        japanese = HIRAGANA <= kind <= KANJI
-        if japanese:
-            counts[0] += 1
-            counts[1] += unknown[i]
-            counts[3] += end[i] - start[i]
-            counts[9] += cost[i]
-            marks[i] = 1
-        if line < prose.shape[0] and start[i] >= prose[line, 0]:
-            marks[i] += 2
-            counts[4] += 1
-            counts[8] += pos[i] >= 14  # symbols and punctuation
-            if japanese:
-                counts[5] += 1
-                counts[6] += 11 <= pos[i] <= 12  # auxiliaries and particles
-                counts[7] += 1 <= pos[i] <= 2  # nouns and names
-    return marks, counts
+        mine = np.int64((kind >= HIRAGANA) & (kind <= KANJI))
+        prosaic = np.int64((at >= prose[line, 0]) & (at < prose[line, 1])) if last >= 0 else 0
+        marks[i] = mine + 2 * prosaic
+        japanese += mine
+        unseen += mine & unknown[i]
+        lone += (kind == KANJI) & (size == 1)
+        characters += mine * size
+        costs += mine * cost[i]
+        before += at < stop
+        in_prose += prosaic
+        symbols += prosaic & (pos[i] >= 14)  # symbols and punctuation
+        both += prosaic & mine
+        function += prosaic & mine & (pos[i] >= 11) & (pos[i] <= 12)  # auxiliaries and particles
+        nouns += prosaic & mine & (pos[i] >= 1) & (pos[i] <= 2)  # nouns and names
+    counts = [japanese, unseen, lone, characters, in_prose, both, function, nouns, symbols, costs, before]
+    return marks, np.array(counts)
 
 
-@kernel(_out[types.uint64], _u32, _i32, _i32, _u8)
-def hash_prose(codes: Any, start: Any, end: Any, marks: Any) -> Any:
+@kernel(_out[types.uint64], _u64, _i32, _i32, _u8)
+def hash_prose(sums: Any, start: Any, end: Any, marks: Any) -> Any:
     """A hash of each word that `marks`, of count_words, says to stand in prose."""
-    hashes = np.empty(start.size, np.uint64)
-    count = 0
+    hashes, count = np.empty(start.size + 1, np.uint64), 0
     for i in range(start.size):
-        if marks[i] >= 2:
-            hashes[count] = hash_span(codes, start[i], end[i])
-            count += 1
+        hashes[count] = hash_span(sums, start[i], end[i])
+        count += marks[i] >= 2
     return hashes[:count].copy()

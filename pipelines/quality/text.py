@@ -76,6 +76,7 @@ class Text:
         sentence_counts: how many sentences are what, and how long.
         marks: (words,) 1 of a word that begins with kana or kanji, plus 2 of one that stands in prose.
         counted: how many words are what.
+        sums: (characters + 1,) the hash of the text up to each place, of which quality.scan.hash_span makes any other.
         word_hashes: (prose words,) a hash of each word: equal words have equal ones.
         pairs: how many pairs of characters there are, how many are strange, and both of pairs of kana.
         phrases: by list of words/, how often each of its phrases occurs.
@@ -95,22 +96,33 @@ class Text:
         self.prose_table: NDArray[np.int32] = arrays[2]
         self.sentence_table: NDArray[np.int32] = arrays[3]
         self.marks: NDArray[np.uint8] = arrays[4]
-        self.word_hashes: NDArray[np.uint64] = arrays[5]
+        self.sums: NDArray[np.uint64] = arrays[5]
+        self.word_hashes: NDArray[np.uint64] = arrays[6]
         self.scripts: list[int] = counts[0].tolist()
         self.characters: int = len(text) - self.scripts[Script.BLANK]
         self.line_counts = LineCounts(*counts[1].tolist())
         self.sentence_counts = SentenceCounts(*counts[2].tolist())
         self.counted = WordCounts(*counts[3].tolist())
         self.pairs: list[int] = counts[4].tolist()
-        self.phrases = found(self, arrays[6].tolist())
+        self.phrases = found(self, arrays[7].tolist())
 
     @cached_property
     def grams(self) -> list[list[float]]:
         """By n up to 10, for the word n-grams of prose: the share that occurred before; the commonest's count."""
+        table: list[list[float]] = self._repetition[0].tolist()
+        return table
+
+    @property
+    def word_numbers(self) -> NDArray[np.int32]:
+        """(prose words,) a number of each word: equal words have equal ones, the first one 0, the next other one 1."""
+        return self._repetition[1]
+
+    @cached_property
+    def _repetition(self) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
         from pipelines.quality.grams import repetition
 
-        table: list[list[float]] = repetition(self.word_hashes, LONGEST_GRAM).tolist()
-        return table
+        found: tuple[NDArray[np.float64], NDArray[np.int32]] = repetition(self.word_hashes, LONGEST_GRAM)
+        return found
 
     @cached_property
     def lines(self) -> list[str]:
@@ -136,7 +148,7 @@ class Text:
         """Share of the MeCab words that are among `terms`."""
         from pipelines.quality.terms import count_terms
 
-        return count_terms(self.codes, self.tokens, terms) / max(len(self.tokens), 1)
+        return count_terms(self.sums, self.tokens, terms) / max(len(self.tokens), 1)
 
     @property
     def unknown(self) -> int:
