@@ -17,8 +17,9 @@ from pipelines.dedup.paragraphs import marked
 from pipelines.dedup.wrapped import unwrapped
 from pipelines.normalize import check_normalize, normalize
 from pipelines.privacy import mask
-from pipelines.quality import Text
-from pipelines.words import Analyzer, Words
+from pipelines.quality.profiles import measure_all
+from pipelines.quality.texts import Texts
+from pipelines.words import Analyzer
 from registry.errors import InputError, UnknownNameError, nearest
 from registry.ledger import Cut, Verdict
 
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from pipelines.decontaminate import Decontaminator, Overlap
     from pipelines.dedup.minhash import Signer, Sketch
     from pipelines.privacy import Masked
-    from pipelines.quality import Profile
+    from pipelines.quality import Profile, Text
+    from pipelines.words import Words
     from registry.document import Document
 
 Privacy = Literal["mask", "count", "off"]
@@ -123,11 +125,15 @@ class Refiner:
         texts = [one.text for one in cleaned]
         forms = {place: form for place, text in enumerate(texts) if (form := unwrapped(text)) != text}
         words = self._analyzer.analyze_all([*texts, *forms.values()])  # lines that stay the same are read once
-        sketched = words[: len(texts)]
-        for place, form in zip(forms, words[len(texts) :], strict=True):
+        words, changed = words[: len(texts)], words[len(texts) :]
+        sketched = words.copy()
+        for place, form in zip(forms, changed, strict=True):
             sketched[place] = form
         sketches = self._signer.sketch_all([one.text for one in sketched], [(one.start, one.end) for one in sketched])
-        return [self._refined(one, words[place], sketches.one(place)) for place, one in enumerate(cleaned)]
+        docs = Texts(words)
+        found = measure_all(docs, [one.profile for one in cleaned])
+        sketched_one_by_one = map(sketches.one, range(len(cleaned)))
+        return list(map(self._refined, cleaned, docs, found, sketched_one_by_one))
 
     def _cleaned(self, document: Document) -> _Cleaned:
         profile = self._profile(document)
@@ -140,27 +146,26 @@ class Refiner:
             refused = refused or Verdict("decontaminate", worst.item, worst.share, worst.needed)
         return _Cleaned(profile, text, refused, masked, overlaps)
 
-    def _refined(self, one: _Cleaned, words: Words, sketch: Sketch) -> Refined | InputError:
+    def _refined(
+        self, one: _Cleaned, doc: Text, measurements: dict[str, float] | InputError, sketch: Sketch
+    ) -> Refined | InputError:
         from pipelines.content import content  # its machine code takes half a second to load
 
-        doc = Text(one.text, words)
-        try:
-            measurements = one.profile.measure(doc)
-        except InputError as error:
-            return error
+        if isinstance(measurements, InputError):
+            return measurements
         measurements |= {f"privacy_{type_}": float(count) for type_, count in one.masked.counts.items()}
         measurements |= {f"unwanted {word}": float(count) for word, count in sorted(doc.phrases["unwanted"].items())}
-        measurements["quality"] = round(1.0 - doc.unknown / max(doc.counted.japanese, 1), 2)
+        measurements["quality"] = round(1.0 - doc.unknown / max(doc.japanese, 1), 2)
         return Refined(
             text=one.text,
             chars=len(one.text),
-            words=len(words),
+            words=len(doc.tokens),
             measurements=measurements,
             verdict=one.refused or one.profile.judge(measurements),
             cuts=[*one.masked.cuts, *(Cut("decontaminate", o.item, o.start, o.end) for o in one.overlaps)],
-            content=content(words.codes),
+            content=content(doc.tokens.codes),
             sketch=sketch,
-            paragraphs=marked(one.text, words.start),
+            paragraphs=marked(one.text, doc.tokens.start),
         )
 
     def _decontaminated(self, text: str) -> tuple[str, list[Overlap]]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+
 from pipelines.quality.alphabet import Script
-from pipelines.quality.text import Text
+from pipelines.quality.texts import Column, Texts, of_many
 from registry.names import rule
 
 FEW = 50  # kanji
-_RARE, _UNREADABLE, _SUSPECTS = 9, 10, 11  # places in Text.scripts
+_RARE, _UNREADABLE, _SUSPECTS = 9, 10, 11  # places in Texts.scripts
 
 _MOJIBAKE = re.compile(
     "[\u00c2-\u00ef\u0192\u201a縺繧繝縲、・](?:"  # led by a set, which the search skips to
@@ -21,23 +23,27 @@ _MOJIBAKE = re.compile(
 
 
 @rule
-def unreadable(doc: Text) -> float:
+@of_many
+def unreadable(docs: Texts) -> Column:
     """Share of U+FFFD and private-use characters."""
-    return doc.scripts[_UNREADABLE] / max(doc.characters, 1)
+    return docs.scripts[:, _UNREADABLE] / np.maximum(docs.characters, 1)
 
 
 @rule
-def mojibake(doc: Text) -> float:
+@of_many
+def mojibake(docs: Texts) -> Column:
     """Share of the characters that stand in traces of a wrong encoding, such as 縺 or ã."""
-    if not doc.scripts[_SUSPECTS]:
-        return 0.0
-    return sum(len(match[0]) for match in _MOJIBAKE.finditer(doc.text)) / max(doc.characters, 1)
+    traces = np.zeros(len(docs))
+    for place in np.flatnonzero(docs.scripts[:, _SUSPECTS]).tolist():
+        traces[place] = sum(len(match[0]) for match in _MOJIBAKE.finditer(docs.words[place].text))
+    return traces / np.maximum(docs.characters, 1)
 
 
 @rule
-def rare_kanji(doc: Text) -> float:
+@of_many
+def rare_kanji(docs: Texts) -> Column:
     """Share of the kanji outside JIS level 1, the 2,965 common ones: 0.01 today, 0.1 in old spelling, 0.5 in mojibake.
 
     Of 50 kanji at least, even where there are fewer: one rare name is no damage.
     """
-    return doc.scripts[_RARE] / max(doc.scripts[Script.KANJI], FEW)
+    return docs.scripts[:, _RARE] / np.maximum(docs.scripts[:, Script.KANJI], FEW)

@@ -20,7 +20,10 @@ _SPREAD = np.uint64(0xD6E8FEB86659FD93)
 _HALF = np.uint64(32)
 
 _u64, _i32 = vector(types.uint64), vector(types.int32)
-_repeated = types.Tuple([vector(types.float64, dimensions=2, writable=True), vector(types.int32, writable=True)])  # type: ignore[no-untyped-call]
+_i64, _rows = vector(types.int64), vector(types.int32, dimensions=2)
+_f64, _numbers = vector(types.float64, writable=True), vector(types.int32, writable=True)
+_repeated = types.Tuple([vector(types.float64, dimensions=2, writable=True), _numbers])  # type: ignore[no-untyped-call]
+_all_repeated = types.Tuple([vector(types.float64, dimensions=3, writable=True), _numbers])  # type: ignore[no-untyped-call]
 _table = types.Tuple([types.int64, vector(types.int32, writable=True), vector(types.int32, writable=True)])  # type: ignore[no-untyped-call]
 
 
@@ -99,9 +102,19 @@ def repetition(words: Any, longest: Any) -> Any:
     return result, ones
 
 
-@kernel(types.float64, _u64, vector(types.int32, dimensions=2), types.int64)
-def repeated_strings(sums: Any, lines: Any, n: Any) -> Any:
-    """The share of the n-grams of characters, within `lines`, that occurred before; `sums` are those of the text."""
+@kernel(_all_repeated, _u64, _i64, types.int64, types.int64)
+def repetition_all(words: Any, texts: Any, longest: Any, least: Any) -> Any:
+    """`repetition` of each of n texts whose words begin at `texts`, [n + 1]; all 0 of those with fewer than `least`."""
+    tables, numbers = np.zeros((texts.size - 1, longest + 1, 2)), np.zeros(words.size, np.int32)
+    for text in range(texts.size - 1):
+        first, last = texts[text], texts[text + 1]
+        if last - first >= least:
+            tables[text], numbers[first:last] = repetition(words[first:last], longest)
+    return tables, numbers
+
+
+@kernel(types.float64, _u64, _rows, types.int64)
+def _repeated_strings(sums: Any, lines: Any, n: Any) -> Any:
     total = 0
     for line in range(lines.shape[0]):
         total += max(lines[line, 1] - lines[line, 0] - n + 1, 0)
@@ -114,9 +127,18 @@ def repeated_strings(sums: Any, lines: Any, n: Any) -> Any:
     return (total - count_different(keys)) / max(total, 1)
 
 
-@kernel(types.float64, _u64, vector(types.int32, dimensions=2), types.int64)
-def repeated_share(sums: Any, spans: Any, least: Any) -> Any:
-    """The share of the characters in `spans`, of `least` characters or more, that were there before."""
+@kernel(_f64, _u64, _i64, _rows, _i64, types.int64)
+def repeated_strings(sums: Any, texts: Any, lines: Any, lines_of: Any, n: Any) -> Any:
+    """Of each text, the share of the n-grams of characters, within its `lines`, that occurred before."""
+    shares = np.empty(texts.size - 1)
+    for text in range(shares.size):
+        mine = lines[lines_of[text] : lines_of[text + 1]]
+        shares[text] = _repeated_strings(sums[texts[text] : texts[text + 1] + 1], mine, n)
+    return shares
+
+
+@kernel(types.float64, _u64, _rows, types.int64)
+def _repeated_share(sums: Any, spans: Any, least: Any) -> Any:
     hashes = np.empty(spans.shape[0], np.uint64)
     for i in range(spans.shape[0]):
         hashes[i] = hash_span(sums, spans[i, 0], spans[i, 1])
@@ -132,18 +154,32 @@ def repeated_share(sums: Any, spans: Any, least: Any) -> Any:
     return repeated / max(total, 1)
 
 
-@kernel(types.UniTuple(types.int64, 2), _i32, vector(types.uint8), types.int64)  # type: ignore[no-untyped-call]
-def distinct(numbers: Any, marks: Any, within: Any) -> Any:
-    """How many different ones there are of the first `within` Japanese words of prose; and how many words that are.
+@kernel(_f64, _u64, _i64, _rows, _i64, types.int64)
+def repeated_share(sums: Any, texts: Any, spans: Any, spans_of: Any, least: Any) -> Any:
+    """Of each text, the share of the characters in `spans`, of `least` characters or more, that were there before."""
+    shares = np.empty(texts.size - 1)
+    for text in range(shares.size):
+        mine = spans[spans_of[text] : spans_of[text + 1]]
+        shares[text] = _repeated_share(sums[texts[text] : texts[text + 1] + 1], mine, least)
+    return shares
+
+
+@kernel(_f64, _i32, _i64, vector(types.uint8), _i64, types.int64)
+def distinct(numbers: Any, numbers_of: Any, marks: Any, words_of: Any, within: Any) -> Any:
+    """Of each text, the share of different ones among its first `within` Japanese words of prose.
 
     `numbers` are those of the words of prose, `marks` of all words.
     """
-    seen = np.zeros(numbers.size, np.bool_)
-    count = found = word = 0
-    for mark in marks:
-        if mark == 3 and count < within:
-            found += not seen[numbers[word]]
-            seen[numbers[word]] = True
-            count += 1
-        word += mark >= 2
-    return found, count
+    shares = np.empty(words_of.size - 1)
+    for text in range(shares.size):
+        mine = numbers[numbers_of[text] : numbers_of[text + 1]]
+        seen = np.zeros(mine.size, np.bool_)
+        count = found = word = 0
+        for mark in marks[words_of[text] : words_of[text + 1]]:
+            if mark == 3 and count < within:
+                found += not seen[mine[word]]
+                seen[mine[word]] = True
+                count += 1
+            word += mark >= 2
+        shares[text] = found / max(count, 1)
+    return shares

@@ -6,8 +6,10 @@ says nothing about a line of ten words. Without this, the limits that fit long f
 
 from __future__ import annotations
 
+import numpy as np
+
 from pipelines.quality.alphabet import Script
-from pipelines.quality.text import Text
+from pipelines.quality.texts import Column, Texts, of_many
 from registry.names import rule
 
 FEW = 50  # words or kanji
@@ -15,42 +17,49 @@ _FEW_CHARACTERS = 20
 
 
 @rule
-def unknown_ratio(doc: Text) -> float:
+@of_many
+def unknown_ratio(docs: Texts) -> Column:
     """Share of the words in Japanese script that the dictionary does not know."""
-    return doc.counted.unknown / max(doc.counted.japanese, FEW)
+    return docs.counted.unknown / np.maximum(docs.counted.japanese, FEW)
 
 
 @rule
-def lone_kanji(doc: Text) -> float:
+@of_many
+def lone_kanji(docs: Texts) -> Column:
     """Share of the kanji that are a word by themselves: 0.2 to 0.4 in Japanese, 0.8 once characters are shuffled."""
-    return doc.counted.lone_kanji / max(doc.scripts[Script.KANJI], FEW)
+    return docs.counted.lone_kanji / np.maximum(docs.scripts[:, Script.KANJI], FEW)
 
 
 @rule
-def mean_word(doc: Text) -> float:
+@of_many
+def mean_word(docs: Texts) -> Column:
     """Mean length in characters of the words in Japanese script."""
-    return doc.counted.japanese_characters / max(doc.counted.japanese, 1)
+    return docs.counted.japanese_characters / np.maximum(docs.counted.japanese, 1)
 
 
 @rule
-def word_cost(doc: Text) -> float:
+@of_many
+def word_cost(docs: Texts) -> Column:
     """What MeCab's best path costs per character of the Japanese words, in thousands: 2 to 3 in prose, 4 if misread."""
-    return doc.counted.japanese_cost / 1000 / max(doc.counted.japanese_characters, _FEW_CHARACTERS)
+    return docs.counted.japanese_cost / 1000 / np.maximum(docs.counted.japanese_characters, _FEW_CHARACTERS)
 
 
 @rule
-def function_words(doc: Text) -> float:
+@of_many
+def function_words(docs: Texts) -> Column:
     """Share of particles and auxiliaries among the Japanese words of prose, which make sentences of words."""
-    return doc.counted.function / max(doc.counted.japanese_prose, 1)
+    return docs.counted.function / np.maximum(docs.counted.japanese_prose, 1)
 
 
 @rule
-def noun_ratio(doc: Text) -> float:
+@of_many
+def noun_ratio(docs: Texts) -> Column:
     """Share of nouns and names among the Japanese words of prose."""
-    return doc.counted.nouns / max(doc.counted.japanese_prose, FEW)
+    return docs.counted.nouns / np.maximum(docs.counted.japanese_prose, FEW)
 
 
 @rule
-def symbol_words(doc: Text) -> float:
+@of_many
+def symbol_words(docs: Texts) -> Column:
     """Share of symbols and punctuation among the words of prose."""
-    return doc.counted.symbols / max(doc.counted.prose, 1)
+    return docs.counted.symbols / np.maximum(docs.counted.prose, 1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pipelines.quality.text import Text
+import numpy as np
+
+from pipelines.quality.texts import Column, Texts, of_many
 from pipelines.words import Pos
 from registry.names import rule
 
@@ -10,64 +12,75 @@ _TITLE = 20  # characters; a title or heading of fewer may well end in a particl
 
 
 @rule
-def sentence_count(doc: Text) -> float:
+@of_many
+def sentence_count(docs: Texts) -> Column:
     """How many sentences end in a full stop, question or exclamation mark."""
-    return float(doc.sentence_counts.ended)
+    return docs.sentence_counts.ended.astype(np.float64)
 
 
 @rule
-def sentence_share(doc: Text) -> float:
+@of_many
+def sentence_share(docs: Texts) -> Column:
     """Share of the characters of prose that stand in sentences which end. 0 in menus and lists of keywords."""
-    return min(doc.sentence_counts.ended_characters / max(doc.line_counts.characters, 1), 1.0)
+    return np.minimum(docs.sentence_counts.ended_characters / np.maximum(docs.line_counts.characters, 1), 1.0)
 
 
 @rule
-def mean_sentence(doc: Text) -> float:
+@of_many
+def mean_sentence(docs: Texts) -> Column:
     """Mean length of a sentence in characters."""
-    return doc.sentence_counts.characters / max(doc.sentence_counts.sentences, 1)
+    return docs.sentence_counts.characters / np.maximum(docs.sentence_counts.sentences, 1)
 
 
 @rule
-def longest_sentence(doc: Text) -> float:
+@of_many
+def longest_sentence(docs: Texts) -> Column:
     """Length of the longest sentence in characters."""
-    return float(doc.sentence_counts.longest)
+    return docs.sentence_counts.longest.astype(np.float64)
 
 
 @rule
-def mean_line(doc: Text) -> float:
+@of_many
+def mean_line(docs: Texts) -> Column:
     """Mean length of a line of prose in characters."""
-    return doc.line_counts.characters / max(len(doc.prose_table), 1)
+    return docs.line_counts.characters / np.maximum(docs.prose.count, 1)
 
 
 @rule
-def short_lines(doc: Text, *, shorter_than: int = 10) -> float:
+@of_many
+def short_lines(docs: Texts, *, shorter_than: int = 10) -> Column:
     """Share of the lines of prose that have fewer characters than `shorter_than`."""
-    from pipelines.quality.scan import count_shorter
-
-    return int(count_shorter(doc.prose_table, shorter_than)) / max(len(doc.prose_table), 1)
+    lines, of = docs.prose
+    shorter = np.append(0, np.cumsum(lines[:, 1] - lines[:, 0] < shorter_than))
+    return np.diff(shorter[of]) / np.maximum(docs.prose.count, 1)
 
 
 @rule
-def list_lines(doc: Text) -> float:
+@of_many
+def list_lines(docs: Texts) -> Column:
     """Share of the lines of prose that begin with a bullet or a number."""
-    return doc.line_counts.listed / max(len(doc.prose_table), 1)
+    return docs.line_counts.listed / np.maximum(docs.prose.count, 1)
 
 
 @rule
-def ellipsis_lines(doc: Text) -> float:
+@of_many
+def ellipsis_lines(docs: Texts) -> Column:
     """Share of the lines of prose that break off with an ellipsis or an invitation to read on."""
-    return doc.line_counts.trailing_off / max(len(doc.prose_table), 1)
+    return docs.line_counts.trailing_off / np.maximum(docs.prose.count, 1)
 
 
 @rule
-def broken_off(doc: Text) -> float:
+@of_many
+def broken_off(docs: Texts) -> Column:
     """1 where the last line of prose stops within a sentence: its last word is a particle or a comma."""
-    if not len(doc.prose_table):
-        return 0.0
-    first, end, _ = doc.prose_table[-1].tolist()
-    tokens, last = doc.tokens, doc.counted.before_end - 1
-    start = int(tokens.start[last]) if last >= 0 else -1
-    if start < first:
-        return 0.0
-    word, pos = doc.text[start : tokens.end[last]], int(tokens.pos[last])
-    return float(word in "、，," or (pos == Pos.PARTICLE and end - first > _TITLE))
+    lines, of = docs.prose
+    found = np.zeros(len(docs))
+    last_lines, last_words = of[1:].tolist(), docs.counted.before_end.tolist()
+    for place in np.flatnonzero((docs.prose.count > 0) & (docs.counted.before_end > 0)).tolist():
+        words, last = docs.words[place], last_words[place] - 1
+        first, end, _ = lines[last_lines[place] - 1].tolist()
+        start = words.start.item(last)
+        if start >= first:
+            particle = end - first > _TITLE and words.pos.item(last) == Pos.PARTICLE
+            found[place] = particle or words.text[start : words.end.item(last)] in "、，,"
+    return found

@@ -6,12 +6,13 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from pipelines.quality.phrases import listed
-from pipelines.quality.text import Text
+from pipelines.quality.texts import Column, Texts, of_many
 from registry.names import rule
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 _ITEMS = re.compile(r"[|｜/／>＞»›・･\s\[\]【】()（）*#●■▶-]+")
@@ -19,24 +20,34 @@ _LONGEST_MENU = 200  # characters; a longer line is none
 
 
 @rule
-def navigation(doc: Text) -> float:
+@of_many
+def navigation(docs: Texts) -> Column:
     """Share of the lines that consist of menu items: ホーム, サイトマップ, 前のページへ | 次のページへ."""
     from pipelines.quality.openings import find_menus
 
-    could = find_menus(doc.codes, doc.kinds, doc.line_table, _openings(), _LONGEST_MENU)
-    return sum(map(_is_menu, doc.strings(could))) / len(doc.line_table) if len(could) else 0.0
+    menus, (lines, of) = np.zeros(len(docs)), docs.lines
+    could = find_menus(docs.codes, docs.kinds, lines, docs.texts, of, _openings(), _LONGEST_MENU)
+    for start, end, place in could.tolist():
+        menus[place] += _is_menu(docs.words[place].text[start:end])
+    return menus / np.maximum(docs.lines.count, 1)
 
 
 @rule
-def advertising(doc: Text) -> float:
+@of_many
+def advertising(docs: Texts) -> Column:
     """Advertising phrases per 1,000 characters."""
-    return 1000 * doc.phrases["advertising"].total() / max(doc.characters, 1)
+    return _phrases(docs, "advertising")
 
 
 @rule
-def unwanted(doc: Text) -> float:
+@of_many
+def unwanted(docs: Texts) -> Column:
     """Words of the list of unwanted ones per 1,000 characters."""
-    return 1000 * doc.phrases["unwanted"].total() / max(doc.characters, 1)
+    return _phrases(docs, "unwanted")
+
+
+def _phrases(docs: Texts, name: str) -> Column:
+    return 1000 * np.array([found[name].total() for found in docs.phrases]) / np.maximum(docs.characters, 1)
 
 
 def _is_menu(line: str) -> bool:

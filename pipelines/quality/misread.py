@@ -15,20 +15,24 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import yaml
 
-from pipelines.quality.text import Text
+from pipelines.quality.texts import Column, Texts, of_many
 from registry.names import rule
 
 
 @rule
-def misread(doc: Text) -> float:
+@of_many
+def misread(docs: Texts) -> Column:
     """Log-odds that the text was misread: below -5 in clean prose, above 3 where every seventh character is wrong."""
     constant, weights = _weights()
-    return constant + sum(weight * trace(doc) for trace, weight in weights)
+    odds = sum((weight * trace(docs) for trace, weight in weights), np.zeros(len(docs)))
+    return constant + odds
 
 
 @cache
-def _weights() -> tuple[float, list[tuple[Callable[[Text], float], float]]]:
+def _weights() -> tuple[float, list[tuple[Callable[[Texts], Column], float]]]:
     data = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
-    return float(data["constant"]), [(rule.get(name), float(weight)) for name, weight in data["weights"].items()]
+    traces = [(rule.get(name).of_many, float(weight)) for name, weight in data["weights"].items()]  # type: ignore[attr-defined]
+    return float(data["constant"]), traces

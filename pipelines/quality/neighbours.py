@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from pipelines.quality.text import Text
+import numpy as np
+
+from pipelines.quality.texts import Column, Texts, of_many
 from registry.names import rule
 
 FEW = 50  # pairs
 
 
 @rule
-def strange_pairs(doc: Text) -> float:
+@of_many
+def strange_pairs(docs: Texts) -> Column:
     """Share of neighbours that Japanese does not have, those within a word that the dictionary knows not counted."""
-    total, strange, _, _ = doc.pairs
-    return strange / max(total, FEW)
+    total, strange, _, _ = docs.pairs.T
+    return strange / np.maximum(total, FEW)
 
 
 @rule
-def strange_kana(doc: Text) -> float:
+@of_many
+def strange_kana(docs: Texts) -> Column:
     """Share of the pairs of kana that stand beside each other far more rarely than chance."""
-    _, _, kana, strange = doc.pairs
-    return strange / max(kana, FEW)
+    _, _, kana, strange = docs.pairs.T
+    return strange / np.maximum(kana, FEW)

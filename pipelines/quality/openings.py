@@ -16,7 +16,7 @@ from pipelines.quality.scan import BLANK, SCRIPT, SEPARATOR
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_u16, _u32, _i32, _bool = map(vector, (types.uint16, types.uint32, types.int32, types.boolean))
+_u16, _u32, _i32, _i64, _bool = map(vector, (types.uint16, types.uint32, types.int32, types.int64, types.boolean))
 _rows, _table = vector(types.int32, dimensions=2), vector(types.int32, dimensions=2, writable=True)
 
 
@@ -34,34 +34,38 @@ def _opens(codes: Any, at: Any, end: Any, openings: Any) -> Any:
     return openings[(codes[at] * np.uint32(31) + following) & np.uint32(0xFFFF)]
 
 
-@kernel(_table, _u32, _u16, _rows, _bool, types.int64)
-def find_menus(codes: Any, kinds: Any, lines: Any, openings: Any, shorter_than: Any) -> Any:
-    """The short lines that could be menus: more than half of their items begin as some item of a menu does."""
+@kernel(_table, _u32, _u16, _rows, _i64, _i64, _bool, types.int64)
+def find_menus(codes: Any, kinds: Any, lines: Any, texts: Any, lines_of: Any, openings: Any, shorter_than: Any) -> Any:
+    """The short lines that could be menus: more than half of their items begin as some item of a menu does.
+
+    In: what `Texts` has of many texts. Out: (menus, 3) the first character and the end of each, and the place of its text.
+    """
     could = np.empty((lines.shape[0], 3), np.int32)
     count = 0
-    for line in range(lines.shape[0]):
-        start, end = lines[line, 0], lines[line, 1]
-        items = likely = 0
-        inside = False
-        for i in range(start, end if end - start < shorter_than else start):
-            apart = kinds[i] & SEPARATOR != 0 or kinds[i] & SCRIPT == BLANK
-            if not apart and not inside:
-                items += 1
-                likely += _opens(codes, i, end, openings)
-            inside = not apart
-        if 2 * likely > items:
-            could[count] = lines[line]
-            count += 1
+    for text in range(texts.size - 1):
+        first, stop = texts[text], texts[text + 1]
+        for line in range(lines_of[text], lines_of[text + 1]):
+            start, end = lines[line, 0], lines[line, 1]
+            items = likely = 0
+            inside = False
+            for i in range(first + start, first + (end if end - start < shorter_than else start)):
+                apart = kinds[i] & SEPARATOR != 0 or kinds[i] & SCRIPT == BLANK
+                if not apart and not inside:
+                    items += 1
+                    likely += _opens(codes, i, first + end, openings)
+                inside = not apart
+            if 2 * likely > items:
+                could[count, 0], could[count, 1], could[count, 2] = start, end, text
+                count += 1
     return could[:count].copy()
 
 
-@kernel(vector(types.int64, writable=True), _u32, _i32, _bool)
-def find_openings(codes: Any, start: Any, openings: Any) -> Any:
-    """The first characters of the words at which, by their first two characters, a phrase could begin."""
-    found = np.empty(start.size, np.int64)
+@kernel(types.int64, _u32, _i32, _bool, vector(types.int32, writable=True))
+def find_openings(codes: Any, start: Any, openings: Any, found: Any) -> Any:
+    """The first characters of the words at which, by their first two characters, a phrase could begin; how many."""
     count = 0
     for i in range(start.size):
         if _opens(codes, start[i], codes.size, openings):
             found[count] = start[i]
             count += 1
-    return found[:count].copy()
+    return count

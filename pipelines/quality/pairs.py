@@ -98,13 +98,17 @@ def _roles(scripts: Any) -> Any:
     return roles
 
 
-@kernel(vector(types.int64, writable=True), _u32, _u16, _u8, _u8, _u8, _i32, _i32, vector(types.boolean))
-def count_pairs(codes: Any, kinds: Any, pairs: Any, roles: Any, told: Any, start: Any, end: Any, unknown: Any) -> Any:
+@kernel(
+    types.none, _u32, _u16, _u8, _u8, _u8, _i32, _i32, vector(types.boolean), vector(types.int64, writable=True)
+)
+def count_pairs(
+    codes: Any, kinds: Any, pairs: Any, roles: Any, told: Any, start: Any, end: Any, unknown: Any, counts: Any
+) -> None:
     """How many pairs there are, how many are strange and within no word that is known; and both of pairs of kana.
 
     `pairs`, `roles` and `told` are those of `tables`; `start`, `end` and `unknown` those of the words.
     """
-    counts, near = np.zeros(4, np.int64), np.empty(codes.size, np.uint8)
+    near = np.empty(codes.size, np.uint8)
     before = np.uint8(_APART)
     for i in range(codes.size):
         near[i] = roles[min(codes[i], LAST)]
@@ -123,4 +127,3 @@ def count_pairs(codes: Any, kinds: Any, pairs: Any, roles: Any, told: Any, start
                 place = pair_place(first, second)
                 counts[1] += (pairs[place >> 3] >> (place & 7)) & 1 == 0
         at = max(start[word], end[word] - 1) if known else stop
-    return counts

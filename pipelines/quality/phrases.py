@@ -17,23 +17,20 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pipelines.quality.text import Text
+    from pipelines.words import Words
 
 COUNTED = ("advertising", "unwanted")
-_NOTHING: dict[str, Counter[str]] = {name: Counter() for name in COUNTED}
 
 
-def found(doc: Text, places: list[int]) -> dict[str, Counter[str]]:
-    """By list, how often each of its phrases stands in `doc`; of phrases that begin alike, the longest counts.
+def found(words: Words, places: list[int]) -> dict[str, Counter[str]]:
+    """By list, how often each of its phrases stands in a document; of phrases that begin alike, the longest counts.
 
     Args:
-        doc: the document.
+        words: the words of the document.
         places: characters at which a phrase could begin, by `openings`.
     """
-    if not places:
-        return _NOTHING
     counts: dict[str, Counter[str]] = {name: Counter() for name in COUNTED}
-    text, end, phrases = doc.text, doc.tokens.end, _phrases()
+    text, end, phrases = words.text, words.end, _phrases()
     for place in places:
         for name, phrase in phrases.get(text[place : place + 2], ()):
             stop = np.int32(place + len(phrase))  # of another type, all of `end` would be made of it first
@@ -41,6 +38,11 @@ def found(doc: Text, places: list[int]) -> dict[str, Counter[str]]:
                 counts[name][phrase] += 1
                 break
     return counts
+
+
+def no_phrases() -> dict[str, Counter[str]]:
+    """What is found where nothing is."""
+    return {name: Counter() for name in COUNTED}
 
 
 @cache

@@ -13,18 +13,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import yaml
 
 from registry.errors import InputError, RecipeError, RecordError, UnknownNameError, UsageError, nearest
 from registry.ledger import Verdict
-from registry.names import Reading, rule
+from registry.names import rule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pipelines.quality.text import Text
+    from pipelines.quality.texts import Column, Texts
 
 BUILT_IN = Path(__file__).with_name("profiles")
 _KEYS = ("at_least", "at_most", "because")
@@ -69,33 +73,59 @@ class Profile:
                 return Verdict("refine", limit.rule, value, threshold)
         return None
 
-    def measure(self, doc: Reading) -> dict[str, float]:
+    def measure(self, doc: Text) -> dict[str, float]:
         """What every registered rule finds in `doc`, with this profile's options, by name.
 
         Raises:
             InputError: ``rule_failed``; the detail names the rule and the exception, and holds no text.
         """
-        measurements, name = {}, ""
-        try:
-            for name, function in self._rules:
-                measurements[name] = float(function(doc))
-        except MemoryError:  # the worker's limit, no trait of the document
-            raise
-        except Exception as error:  # a rule of a domain may raise anything; one document must not end the build
-            raise InputError("rule_failed", f"{name}: {type(error).__name__}") from error
-        if not math.isfinite(sum(measurements.values())):
-            for name, value in measurements.items():
-                if not math.isfinite(value):
-                    raise InputError("rule_failed", f"{name}: {value} is no measurement")
-        return measurements
+        (found,) = measure_all(doc.alone, [self])
+        if isinstance(found, InputError):
+            raise found
+        return found
 
     @cached_property
-    def _rules(self) -> list[tuple[str, Callable[[Reading], float]]]:
-        """Every registered rule with its options: looked up once, not for every document."""
-        options = {limit.rule: limit.options for limit in self.limits if limit.options}
-        return [
-            (name, partial(rule.get(name), **options[name]) if name in options else rule.get(name)) for name in rule
-        ]
+    def options(self) -> dict[str, Mapping[str, Any]]:
+        """The options of the rules that have some."""
+        return {limit.rule: limit.options for limit in self.limits if limit.options}
+
+
+def measure_all(docs: Texts, profiles: Sequence[Profile]) -> list[dict[str, float] | InputError]:
+    """What every rule finds in each of `docs`, with the options of its profile; or which one failed there.
+
+    One document must not end a build, so nothing is raised for it.
+    """
+    failed: dict[int, InputError] = {}
+    names = list(rule)
+    table = np.array([_column(name, docs, profiles, failed) for name in names])
+    for column, place in np.argwhere(~np.isfinite(table)).tolist():
+        detail = f"{names[column]}: {table[column, place]} is no measurement"
+        failed.setdefault(place, InputError("rule_failed", detail))
+    rows = table.T.tolist()
+    return [failed.get(place) or dict(zip(names, row, strict=True)) for place, row in enumerate(rows)]
+
+
+def _column(name: str, docs: Texts, profiles: Sequence[Profile], failed: dict[int, InputError]) -> Column:
+    """What a rule finds in each of `docs`; not a number where it fails, which `failed` then tells of."""
+    function = rule.get(name)
+    if not hasattr(function, "of_many"):
+        return np.array([_one(name, doc, place, profiles[place], failed) for place, doc in enumerate(docs)])
+    found: Column | None = None
+    for profile in {id(profile.options.get(name)): profile for profile in profiles}.values():  # mostly one, without any
+        options = profile.options.get(name, {})
+        column = function.of_many(docs, **options)
+        found = column if found is None else np.where([p.options.get(name) is options for p in profiles], column, found)
+    return np.empty(0) if found is None else found
+
+
+def _one(name: str, doc: Text, place: int, profile: Profile, failed: dict[int, InputError]) -> float:
+    try:
+        return rule.get(name)(doc, **profile.options.get(name, {}))
+    except MemoryError:  # the worker's limit, no trait of the document
+        raise
+    except Exception as error:  # noqa: BLE001 - a rule of a domain may raise anything
+        failed.setdefault(place, InputError("rule_failed", f"{name}: {type(error).__name__}"))
+        return math.nan
 
 
 def decided_by_profile(row: Mapping[str, Any]) -> bool:

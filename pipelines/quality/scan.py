@@ -1,5 +1,7 @@
 """A text's characters, lines, sentences and words, each counted in one pass of machine code for all rules together.
 
+Each pass writes into arrays that it is given, which hold many texts one after another (quality/counting.py).
+
 Arrays of numpy would need a pass and an array per question: 37 rules cost more than MeCab that way, and a seventh of it
 this way. What a character is comes as a table, from quality/alphabet.py, and is looked up once.
 """
@@ -36,13 +38,12 @@ _ELLIPSIS, _DOTS = 0x2026, (46, 0x30FB, 0x3002)  # …, and what is one where it
 _READ_ON = np.array([[ord(sign) for sign in phrase] for phrase in ("続きを読む", "もっと見る")], np.uint32)
 
 
-@kernel(types.Tuple([_out[types.uint16], _out[types.int64]]), _u32, _u16)  # type: ignore[no-untyped-call]
-def count_characters(codes: Any, table: Any) -> Any:
+@kernel(types.none, _u32, _u16, _out[types.uint16], _out[types.int64])
+def count_characters(codes: Any, table: Any, kinds: Any, counts: Any) -> None:
     """What each character is, and counts: of the 8 scripts, then the four named below.
 
     Scripts are counted in the bytes of one number, which a register holds.
     """
-    kinds, counts = np.empty(codes.size, np.uint16), np.zeros(12, np.int64)
     longest = run = rare = bad = suspects = 0
     last = np.uint32(0)
     for begin in range(0, codes.size, _BYTE):
@@ -64,7 +65,6 @@ def count_characters(codes: Any, table: Any) -> Any:
         for script in range(8):
             counts[script] += np.int64((packed >> np.uint64(8 * script)) & np.uint64(_BYTE))
     counts[8], counts[9], counts[10], counts[11] = longest, rare, bad, suspects
-    return kinds, counts
 
 
 @kernel(types.UniTuple(types.int64, 2), _u16, types.int64, types.int64)  # type: ignore[no-untyped-call]
@@ -101,13 +101,9 @@ def _trails_off(codes: Any, start: Any, end: Any) -> Any:
     return last == _ELLIPSIS
 
 
-@kernel(types.Tuple([_table, _table, _out[types.int64]]), _u32, _u16)  # type: ignore[no-untyped-call]
-def find_lines(codes: Any, kinds: Any) -> Any:
-    """(lines, 3) first character, end and form of every line that is not blank, without the white space around it.
-
-    Then those of prose alone, and counts: see quality.text.LineCounts.
-    """
-    lines = np.empty((codes.size // 2 + 1, 3), np.int32)
+@kernel(types.int64, _u32, _u16, _table)
+def find_lines(codes: Any, kinds: Any, lines: Any) -> Any:
+    """First character, end and form of every line that is not blank, without the white space around it; how many."""
     count, first, fenced = 0, 0, False
     for i in range(codes.size + 1):
         if i < codes.size and codes[i] != 10:
@@ -125,9 +121,14 @@ def find_lines(codes: Any, kinds: Any) -> Any:
             lines[count, 0], lines[count, 1], lines[count, 2] = start, end, form
             count += 1
         first = i + 1
-    prose, counts = np.empty((count, 3), np.int32), np.zeros(3, np.int64)
+    return count
+
+
+@kernel(types.int64, _u32, _u16, _rows, _table, _out[types.int64])
+def find_prose(codes: Any, kinds: Any, lines: Any, prose: Any, counts: Any) -> Any:
+    """Which lines are prose, and how many; counts: see quality.texts.LineCounts."""
     found = 0
-    for line in range(count):
+    for line in range(lines.shape[0]):
         if lines[line, 2] == PROSE:
             start, end = np.int64(lines[line, 0]), np.int64(lines[line, 1])
             prose[found] = lines[line]
@@ -135,26 +136,15 @@ def find_lines(codes: Any, kinds: Any) -> Any:
             counts[0] += end - start
             counts[1] += _is_listed(kinds, start, end)
             counts[2] += _trails_off(codes, start, end)
-    return lines[:count].copy(), prose[:found].copy(), counts
+    return found
 
 
-@kernel(types.int64, _rows, types.int64)
-def count_shorter(lines: Any, length: Any) -> Any:
-    """How many of `lines` have fewer characters than `length`."""
-    count = 0
-    for line in range(lines.shape[0]):
-        count += lines[line, 1] - lines[line, 0] < length
-    return count
+@kernel(types.int64, _u16, _rows, _table, _out[types.int64])
+def find_sentences(kinds: Any, prose: Any, found: Any, counts: Any) -> Any:
+    """First character and end of every sentence, and whether it ends as sentences do; how many.
 
-
-@kernel(types.Tuple([_table, _out[types.int64]]), _u16, _rows)  # type: ignore[no-untyped-call]
-def find_sentences(kinds: Any, prose: Any) -> Any:
-    """(sentences, 3) first character and end of every sentence, and whether it ends as sentences do; and counts.
-
-    Counts: see quality.text.SentenceCounts.
+    Counts: see quality.texts.SentenceCounts.
     """
-    found = np.empty((kinds.size // 2 + prose.shape[0] + 1, 3), np.int32)
-    counts = np.zeros(5, np.int64)
     count = 0
     for line in range(prose.shape[0]):
         i, stop = prose[line, 0], prose[line, 1]
@@ -183,7 +173,7 @@ def find_sentences(kinds: Any, prose: Any) -> Any:
                 counts[4] = max(counts[4], end - start)
                 count += 1
     counts[0] = count
-    return found[:count].copy(), counts
+    return count
 
 
 @kernel(_out[types.uint64], _u32)
@@ -203,13 +193,11 @@ def hash_span(sums: Any, start: Any, end: Any) -> Any:
     return sums[end] - sums[start] * power(np.uint64(end - start))
 
 
-@kernel(
-    types.Tuple([_out[types.uint8], _out[types.int64]]),  # type: ignore[no-untyped-call]
-    _u16, _i32, _i32, _u8, _bool, _i32, _rows,
-)  # fmt: skip
-def count_words(kinds: Any, start: Any, end: Any, pos: Any, unknown: Any, cost: Any, prose: Any) -> Any:
-    """Of each word 1 if it is Japanese, plus 2 if it stands in prose; and counts: see quality.text.WordCounts."""
-    marks = np.empty(start.size, np.uint8)
+@kernel(types.none, _u16, _i32, _i32, _u8, _bool, _i32, _rows, _out[types.uint8], _out[types.int64])
+def count_words(
+    kinds: Any, start: Any, end: Any, pos: Any, unknown: Any, cost: Any, prose: Any, marks: Any, counts: Any
+) -> None:
+    """Of each word 1 if it is Japanese, plus 2 if it stands in prose; and counts: see quality.texts.WordCounts."""
     japanese = unseen = lone = characters = in_prose = both = function = nouns = symbols = costs = before = 0
     line, last, stop = 0, prose.shape[0] - 1, prose[-1, 1] if prose.shape[0] else 0
     for i in range(start.size):  # sums of what is true: branches would go wrong at every other word
@@ -230,15 +218,16 @@ def count_words(kinds: Any, start: Any, end: Any, pos: Any, unknown: Any, cost: 
         both += prosaic & mine
         function += prosaic & mine & (pos[i] >= 11) & (pos[i] <= 12)  # auxiliaries and particles
         nouns += prosaic & mine & (pos[i] >= 1) & (pos[i] <= 2)  # nouns and names
-    counts = [japanese, unseen, lone, characters, in_prose, both, function, nouns, symbols, costs, before]
-    return marks, np.array(counts)
+    counts[0], counts[1], counts[2], counts[3] = japanese, unseen, lone, characters
+    counts[4], counts[5], counts[6], counts[7] = in_prose, both, function, nouns
+    counts[8], counts[9], counts[10] = symbols, costs, before
 
 
-@kernel(_out[types.uint64], _u64, _i32, _i32, _u8)
-def hash_prose(sums: Any, start: Any, end: Any, marks: Any) -> Any:
-    """A hash of each word that `marks`, of count_words, says to stand in prose."""
-    hashes, count = np.empty(start.size + 1, np.uint64), 0
+@kernel(types.int64, _u64, _i32, _i32, _u8, _out[types.uint64])
+def hash_prose(sums: Any, start: Any, end: Any, marks: Any, hashes: Any) -> Any:
+    """A hash of each word that `marks`, of count_words, says to stand in prose; how many. One place more is written."""
+    count = 0
     for i in range(start.size):
         hashes[count] = hash_span(sums, start[i], end[i])
         count += marks[i] >= 2
-    return hashes[:count].copy()
+    return count

@@ -2,60 +2,70 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from pipelines.quality.alphabet import Script
-from pipelines.quality.text import Text
+from pipelines.quality.texts import Column, Texts, of_many
 from registry.names import rule
 
 
 @rule
-def characters(doc: Text) -> float:
+@of_many
+def characters(docs: Texts) -> Column:
     """How many characters there are, white space not counted."""
-    return float(doc.characters)
+    return docs.characters.astype(np.float64)
 
 
 @rule
-def japanese_ratio(doc: Text) -> float:
+@of_many
+def japanese_ratio(docs: Texts) -> Column:
     """Share of Japanese among the letters: which language it is, however many numbers there are. 0 without letters."""
-    counts = doc.scripts
+    counts = docs.scripts.T
     japanese = counts[Script.HIRAGANA] + counts[Script.KATAKANA] + counts[Script.KANJI]
-    return japanese / max(japanese + counts[Script.LATIN] + counts[Script.FOREIGN], 1)
+    return japanese / np.maximum(japanese + counts[Script.LATIN] + counts[Script.FOREIGN], 1)
 
 
 @rule
-def hiragana_ratio(doc: Text) -> float:
+@of_many
+def hiragana_ratio(docs: Texts) -> Column:
     """Share of hiragana: about 0.5 in novels, 0.3 in reports, 0.05 and less in tables and keyword lists."""
-    return _share(doc, Script.HIRAGANA)
+    return _share(docs, Script.HIRAGANA)
 
 
 @rule
-def katakana_ratio(doc: Text) -> float:
+@of_many
+def katakana_ratio(docs: Texts) -> Column:
     """Share of katakana."""
-    return _share(doc, Script.KATAKANA)
+    return _share(docs, Script.KATAKANA)
 
 
 @rule
-def kanji_ratio(doc: Text) -> float:
+@of_many
+def kanji_ratio(docs: Texts) -> Column:
     """Share of kanji."""
-    return _share(doc, Script.KANJI)
+    return _share(docs, Script.KANJI)
 
 
 @rule
-def foreign_ratio(doc: Text) -> float:
+@of_many
+def foreign_ratio(docs: Texts) -> Column:
     """Share of letters that are neither Japanese nor Latin, such as Hangul and Cyrillic."""
-    return _share(doc, Script.FOREIGN)
+    return _share(docs, Script.FOREIGN)
 
 
 @rule
-def number_ratio(doc: Text) -> float:
+@of_many
+def number_ratio(docs: Texts) -> Column:
     """Share of digits and other numbers, kanji numerals not counted."""
-    return _share(doc, Script.NUMBER)
+    return _share(docs, Script.NUMBER)
 
 
 @rule
-def symbol_ratio(doc: Text) -> float:
+@of_many
+def symbol_ratio(docs: Texts) -> Column:
     """Share of punctuation and symbols, the bars of tables included."""
-    return _share(doc, Script.SYMBOL)
+    return _share(docs, Script.SYMBOL)
 
 
-def _share(doc: Text, script: Script) -> float:
-    return doc.scripts[script] / max(doc.characters, 1)
+def _share(docs: Texts, script: Script) -> Column:
+    return docs.scripts[:, script] / np.maximum(docs.characters, 1)
