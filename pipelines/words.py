@@ -35,6 +35,7 @@ CACHE_CHARACTERS = 1 << 20  # about 60 MB of a worker's memory when full
 
 _BLIND = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\xa0\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000]")
 _LONG = re.compile(rf"[^\n]{{0,{LONGEST_PIECE - 1}}}。|[^\n]{{1,{LONGEST_PIECE}}}")
+AHEAD = b" " * 8  # stands before the digits, so that eight bytes can be read up to any of them
 _FORMAT = (
     r"-O '' -E '\n' -F '%phl\s%pS%pl\s%pn\s' "  # %pS: the blanks before the word, as they are
     r"-U '-%phl\s%pS%pl\s%pn\s'"  # "-" marks what the dictionary does not know
@@ -115,7 +116,7 @@ class Analyzer:
         """
         import fugashi
 
-        from pipelines.offsets import read_offsets, see
+        from pipelines.offsets import read_offsets, see  # machine code that takes a while to load
 
         arguments = _FORMAT
         if user_dictionary is not None:
@@ -146,10 +147,11 @@ class Analyzer:
         seen = self._seen
         known = {piece: seen[piece] if piece in seen else self._parse(piece) for piece in dict.fromkeys(pieces)}
         found = [known[piece] for piece in pieces]
-        digits = "\n".join(found).encode("ascii") + b"\n"
-        eights = np.frombuffer(digits.ljust((len(digits) // 8 + 2) * 8), np.uint64)
+        digits = " ".join(found).encode("ascii")
+        eights = np.frombuffer(AHEAD + digits.ljust((len(digits) // 8 + 2) * 8), np.uint64)
+        ends = len(AHEAD) + np.cumsum(np.fromiter(map(len, found), np.int64, len(found)) + 1)
         begins = [0, *accumulate(len(text) + 1 for text in texts)]
-        *arrays, counts = self._read(eights, visible, firsts, np.array(begins, np.int64), self._classes)
+        *arrays, counts = self._read(eights, ends, visible, firsts, np.array(begins, np.int64), self._classes)
         return [
             Words(text, codes[begin : begin + len(text)], *(array[first:last] for array in arrays))
             for text, begin, (first, last) in zip(texts, begins, pairwise(counts.tolist()), strict=False)
