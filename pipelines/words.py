@@ -35,7 +35,7 @@ CACHE_CHARACTERS = 1 << 20  # about 60 MB of a worker's memory when full
 
 _BLIND = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\xa0\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000]")
 _LONG = re.compile(rf"[^\n]{{0,{LONGEST_PIECE - 1}}}。|[^\n]{{1,{LONGEST_PIECE}}}")
-AHEAD = b" " * 8  # stands before the digits, so that eight bytes can be read up to any of them
+AHEAD, BEHIND = " " * 7, " " * 16  # so that from any digit on, and up to any, eight bytes can be read
 _FORMAT = (
     r"-O '' -E '\n' -F '%phl\s%pS%pl\s%pn\s' "  # %pS: the blanks before the word, as they are
     r"-U '-%phl\s%pS%pl\s%pn\s'"  # "-" marks what the dictionary does not know
@@ -143,13 +143,13 @@ class Analyzer:
         visible, firsts, longest, blanked = self._see(codes, _blind())
         pieces = (visible.tobytes().decode("utf-32-le") if blanked else joined).split("\n")
         if longest > LONGEST_PIECE:
-            pieces, firsts = _cut(pieces)
+            pieces, firsts = _cut(pieces, firsts)
         seen = self._seen
         known = {piece: seen[piece] if piece in seen else self._parse(piece) for piece in dict.fromkeys(pieces)}
         found = [known[piece] for piece in pieces]
-        digits = " ".join(found).encode("ascii")
-        eights = np.frombuffer(AHEAD + digits.ljust((len(digits) // 8 + 2) * 8), np.uint64)
-        ends = len(AHEAD) + np.cumsum(np.fromiter(map(len, found), np.int64, len(found)) + 1)
+        digits = " ".join([AHEAD, *found, BEHIND]).encode("ascii")
+        eights = np.frombuffer(digits, np.uint64, len(digits) // 8)
+        ends = len(AHEAD) + 1 + np.cumsum(np.fromiter(map(len, found), np.int64, len(found)) + 1)
         begins = [0, *accumulate(len(text) + 1 for text in texts)]
         *arrays, counts = self._read(eights, ends, visible, firsts, np.array(begins, np.int64), self._classes)
         return [
@@ -169,17 +169,17 @@ class Analyzer:
         return found
 
 
-def _cut(lines: list[str]) -> tuple[list[str], NDArray[np.int64]]:
+def _cut(lines: list[str], firsts: NDArray[np.int64]) -> tuple[list[str], NDArray[np.int64]]:
     """Lines, the long ones cut into pieces that MeCab may see, and the character at which each piece begins."""
     pieces: list[str] = []
-    firsts: list[int] = []
-    first = 0
-    for line in lines:
-        cuts = _LONG.findall(line) if len(line) > LONGEST_PIECE else [line]
-        pieces += cuts
-        firsts += [first + at for at in accumulate(map(len, cuts[:-1]), initial=0)]
-        first += len(line) + 1
-    return pieces, np.array(firsts, np.int64)
+    begins = []
+    done = 0
+    for long in [place for place, line in enumerate(lines) if len(line) > LONGEST_PIECE]:
+        cuts = _LONG.findall(lines[long])
+        pieces += [*lines[done:long], *cuts]
+        begins += [firsts[done:long], firsts[long] + np.cumsum([0, *map(len, cuts[:-1])])]
+        done = long + 1
+    return [*pieces, *lines[done:]], np.concatenate([*begins, firsts[done:]])
 
 
 @cache
