@@ -20,7 +20,7 @@ from pipelines.privacy import FOLD
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-OTHER, DIGIT, JOINER, OPEN, DOT, PLUS, COLON, AT, POST, MASKED, TELLER = range(11)
+OTHER, DIGIT, JOINER, OPEN, DOT, PLUS, COLON, AT, POST, MASKED, TELLER, SECOND = range(12)
 _GROUPS = {
     DIGIT: "0123456789",
     JOINER: "- ー)",
@@ -32,6 +32,7 @@ _GROUPS = {
     POST: "〒",
     MASKED: "〈",
     TELLER: "普座貯記",  # 普通, 口座, 当座, 貯蓄, 記号
+    SECOND: "所当",  # 住所, （当）
 }
 
 
@@ -53,32 +54,29 @@ _LINE_END, _BAR, _NOBODY = np.uint32(10), np.uint32(124), 1 << 30
 
 
 @cache
-def _tables() -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
-    """What each character is folded to; and what it is, by its folded form."""
-    folds, classes = np.arange(0x10000, dtype=np.uint16), np.zeros(0x10000, np.uint8)
-    folds[list(FOLD)] = list(FOLD.values())
+def _classes() -> NDArray[np.uint8]:
+    """What each character is, whichever its width."""
+    classes = np.zeros(0x10000, np.uint8)
     for kind, characters in _GROUPS.items():
         classes[list(map(ord, characters))] = kind
-    return folds, classes
+    classes[list(FOLD)] = classes[list(FOLD.values())]
+    return classes
 
 
-def suspects(text: str, *, everything: bool = False) -> tuple[NDArray[np.uint32], list[list[int]]]:
-    """The folded code points of `text`; and the lines that could hold personal data, or all that are not empty.
+def suspects(text: str, *, everything: bool = False) -> list[list[int]]:
+    """The lines of `text` that could hold personal data, or all that are not empty.
 
     Of each line the first character, the end, its `Suspicion`, and the first character of the row that heads its table,
     or of the line itself where it is no row of one.
     """
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-    folded, lines = _suspects(codes, *_tables(), everything)
-    return folded, lines.tolist()
+    lines: list[list[int]] = _suspects(codes, _classes(), everything).tolist()
+    return lines
 
 
-_found = types.Tuple([vector(types.uint32, writable=True), vector(types.int64, dimensions=2, writable=True)])  # type: ignore[no-untyped-call]
-
-
-@kernel(_found, vector(types.uint32), vector(types.uint16), vector(types.uint8), types.boolean)
-def _suspects(codes: Any, folds: Any, classes: Any, everything: Any) -> Any:  # noqa: C901, PLR0912 - one pass, one state
-    folded, lines = codes.copy(), np.empty((codes.size // 2 + 1, 4), np.int64)
+@kernel(vector(types.int64, dimensions=2, writable=True), vector(types.uint32), vector(types.uint8), types.boolean)
+def _suspects(codes: Any, classes: Any, everything: Any) -> Any:  # noqa: C901, PLR0912 - one pass, one state
+    lines = np.empty((codes.size // 2 + 1, 4), np.int64)
     count = start = head = flags = colons = 0
     digits = dots = gap = group = 0  # of the number at hand
     dial = _NOBODY  # how many of its digits stand before what could be a telephone number
@@ -96,10 +94,10 @@ def _suspects(codes: Any, folds: Any, classes: Any, everything: Any) -> Any:  # 
             start, flags, colons, account, teller = i + 1, 0, 0, False, False
             digits, dots, gap, group, dial, last, before = 0, 0, 0, 0, _NOBODY, code, OTHER
             continue
-        kind = OTHER
-        if code < folds.size:
-            code = np.uint32(folds[code])
-            kind, folded[i] = classes[code], code
+        kind = np.int64(classes[code]) if code < classes.size else OTHER
+        if kind == OTHER and digits == 0:  # nearly all of a text
+            dots, gap, last, before = 0, 0, code, kind
+            continue
         if kind == DIGIT:
             group = 1 if before != DIGIT else group + 1
             if dial == _NOBODY and (
@@ -122,11 +120,11 @@ def _suspects(codes: Any, folds: Any, classes: Any, everything: Any) -> Any:  # 
                 flags |= _COLONS if colons >= 7 or before == COLON else 0
             elif kind == AT:
                 flags |= _AT
-            elif kind == POST or (code == 0x6240 and last == 0x4F4F):  # 住所
+            elif kind == POST or (kind == SECOND and last == 0x4F4F):  # 住所
                 flags |= _ADDRESS
             elif kind == MASKED:
                 flags |= _MASKED
-            elif kind == TELLER or (code == 0x5F53 and before == OPEN):  # （当）
+            elif kind == TELLER or (kind == SECOND and before == OPEN):  # （当）
                 teller = True
         last, before = code, kind
-    return folded, lines[:count].copy()
+    return lines[:count].copy()
