@@ -124,9 +124,8 @@ def _find(text: str, officers: bool) -> list[_Found]:
     from pipelines.suspects import suspects
 
     found: list[_Found] = []
-    for start, end, suspicion, head in suspects(text, everything=officers):
-        line = _Line(text, start, text[start:end].translate(FOLD), head)
-        found += _find_in(line, _kinds_on(suspicion, officers))
+    for start, line, suspicion, head in suspects(text, everything=officers):
+        found += _find_in(_Line(text, start, line, head), _kinds_on(suspicion, officers))
     return found
 
 

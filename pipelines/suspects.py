@@ -63,15 +63,28 @@ def _classes() -> NDArray[np.uint8]:
     return classes
 
 
-def suspects(text: str, *, everything: bool = False) -> list[list[int]]:
+@cache
+def _folds() -> NDArray[np.uint16]:
+    folds = np.arange(0x10000, dtype=np.uint16)
+    folds[list(FOLD)] = list(FOLD.values())
+    return folds
+
+
+def suspects(text: str, *, everything: bool = False) -> list[tuple[int, str, int, int]]:
     """The lines of `text` that could hold personal data, or all that are not empty.
 
-    Of each line the first character, the end, its `Suspicion`, and the first character of the row that heads its table,
-    or of the line itself where it is no row of one.
+    Of each line the first character, the line folded, its `Suspicion`, and the first character of the row that heads
+    its table, or of the line itself where it is no row of one.
     """
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-    lines: list[list[int]] = _suspects(codes, _classes(), everything).tolist()
-    return lines
+    lines = _suspects(codes, _classes(), everything).tolist()
+    return [(start, _folded(codes[start:end]), suspicion, head) for start, end, suspicion, head in lines]
+
+
+def _folded(codes: NDArray[np.uint32]) -> str:
+    """`str.translate` takes ten times as long."""
+    folded = np.where(codes < _folds().size, _folds()[codes & np.uint32(0xFFFF)], codes)
+    return folded.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
 
 
 @kernel(vector(types.int64, dimensions=2, writable=True), vector(types.uint32), vector(types.uint8), types.boolean)
