@@ -52,7 +52,7 @@ def traces(texts: list[str], analyzer: Analyzer) -> NDArray[np.float64]:
     profile = load_profile("record")
     rows = []
     for text in map(normalize, texts):
-        found = profile.measure(Text(text, analyzer.analyze(text)))
+        found = profile.measure(Text.of(analyzer.analyze(text)))
         rows.append([*(found[trace] for trace in TRACES), 1.0])
     return np.array(rows)
 

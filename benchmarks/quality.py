@@ -29,7 +29,7 @@ FOLDER = Path(__file__).with_name("profiles")
 
 def measured(texts: list[str], profile: Profile, analyzer: Analyzer) -> list[dict[str, float]]:
     """Every rule's measurement of each text."""
-    return [profile.measure(Text(text, analyzer.analyze(text))) for text in map(normalize, texts)]
+    return [profile.measure(Text.of(analyzer.analyze(text))) for text in map(normalize, texts)]
 
 
 def share(profile: Profile, measurements: list[dict[str, float]]) -> float:

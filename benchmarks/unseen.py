@@ -55,7 +55,7 @@ def sources(data: Path) -> dict[Source, list[str]]:
 
 def verdicts(texts: list[str], profile: Profile, analyzer: Analyzer) -> list[Verdict | None]:
     """What the profile says of each."""
-    return [profile.judge(profile.measure(Text(text, analyzer.analyze(text)))) for text in map(normalize, texts)]
+    return [profile.judge(profile.measure(Text.of(analyzer.analyze(text)))) for text in map(normalize, texts)]
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
 """What MeCab may see of some texts; and the digits that it writes -> arrays of words. Both as machine code.
 
 A word takes 10 digits: lengths and costs, where places in the line and costs so far took 16 and a tenth of the time.
-Where numbers begin and end is found first, without a branch, and then each is read at once: digit by digit, every end is
-a branch that goes wrong, and a word takes 40 ns in place of 20.
+Where numbers begin and end is found first, without a branch, and then each is read at once: digit by digit, every end
+is a branch that goes wrong, and a word takes 40 ns in place of 20.
 """
 
 from __future__ import annotations
@@ -100,8 +100,8 @@ def read_offsets(eights: Any, ends: Any, codes: Any, firsts: Any, texts: Any, cl
     """First character, end, class, unknown flag and cost of every word; and where the words of each text begin.
 
     Args:
-        eights: after eight blanks, ``±context blanks bytes ±cost `` of each word of a piece, piece after piece, and at least
-            eight bytes of no digits; as numbers of eight bytes, the first byte lowest.
+        eights: after eight blanks, ``±context blanks bytes ±cost `` of each word of a piece, piece after piece, and at
+            least eight bytes of no digits; as numbers of eight bytes, the first byte lowest.
         ends: the byte at which each piece ends.
         codes: code points of the texts, one after another.
         firsts: the character at which each piece begins.

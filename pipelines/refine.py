@@ -17,7 +17,7 @@ from pipelines.dedup.paragraphs import marked
 from pipelines.dedup.wrapped import unwrapped
 from pipelines.normalize import check_normalize, normalize
 from pipelines.privacy import mask
-from pipelines.quality.profiles import measure_all
+from pipelines.quality.measuring import measure_all
 from pipelines.quality.texts import Texts
 from pipelines.words import Analyzer
 from registry.errors import InputError, UnknownNameError, nearest
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from pipelines.dedup.minhash import Signer, Sketch
     from pipelines.privacy import Masked
     from pipelines.quality import Profile, Text
-    from pipelines.words import Words
     from registry.document import Document
 
 Privacy = Literal["mask", "count", "off"]
@@ -121,19 +120,20 @@ class Refiner:
         Raises:
             UnknownNameError: a document's kind has no profile.
         """
+        if not documents:
+            return []
         cleaned = [self._cleaned(document) for document in documents]
         texts = [one.text for one in cleaned]
         forms = {place: form for place, text in enumerate(texts) if (form := unwrapped(text)) != text}
         words = self._analyzer.analyze_all([*texts, *forms.values()])  # lines that stay the same are read once
         words, changed = words[: len(texts)], words[len(texts) :]
         sketched = words.copy()
-        for place, form in zip(forms, changed, strict=True):
-            sketched[place] = form
+        for place, unbroken in zip(forms, changed, strict=True):
+            sketched[place] = unbroken
         sketches = self._signer.sketch_all([one.text for one in sketched], [(one.start, one.end) for one in sketched])
         docs = Texts(words)
         found = measure_all(docs, [one.profile for one in cleaned])
-        sketched_one_by_one = map(sketches.one, range(len(cleaned)))
-        return list(map(self._refined, cleaned, docs, found, sketched_one_by_one))
+        return list(map(self._refined, cleaned, docs, found, map(sketches.one, range(len(cleaned)))))
 
     def _cleaned(self, document: Document) -> _Cleaned:
         profile = self._profile(document)

@@ -107,7 +107,7 @@ def _suspects(codes: Any, classes: Any, everything: Any) -> Any:  # noqa: C901, 
             start, flags, colons, account, teller = i + 1, 0, 0, False, False
             digits, dots, gap, group, dial, last, before = 0, 0, 0, 0, _NOBODY, code, OTHER
             continue
-        kind = np.int64(classes[code]) if code < classes.size else OTHER
+        kind = int(classes[code]) if code < classes.size else OTHER
         if kind == OTHER and digits == 0:  # nearly all of a text
             dots, gap, last, before = 0, 0, code, kind
             continue

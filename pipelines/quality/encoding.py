@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from pipelines.quality.alphabet import Script
-from pipelines.quality.texts import Column, Texts, of_many
+from pipelines.quality.texts import Column, Texts, of_many, share
 from registry.names import rule
 
 FEW = 50  # kanji
@@ -26,7 +26,7 @@ _MOJIBAKE = re.compile(
 @of_many
 def unreadable(docs: Texts) -> Column:
     """Share of U+FFFD and private-use characters."""
-    return docs.scripts[:, _UNREADABLE] / np.maximum(docs.characters, 1)
+    return share(docs.scripts[:, _UNREADABLE], docs.characters)
 
 
 @rule
@@ -36,7 +36,7 @@ def mojibake(docs: Texts) -> Column:
     traces = np.zeros(len(docs))
     for place in np.flatnonzero(docs.scripts[:, _SUSPECTS]).tolist():
         traces[place] = sum(len(match[0]) for match in _MOJIBAKE.finditer(docs.words[place].text))
-    return traces / np.maximum(docs.characters, 1)
+    return share(traces, docs.characters)
 
 
 @rule
@@ -46,4 +46,4 @@ def rare_kanji(docs: Texts) -> Column:
 
     Of 50 kanji at least, even where there are fewer: one rare name is no damage.
     """
-    return docs.scripts[:, _RARE] / np.maximum(docs.scripts[:, Script.KANJI], FEW)
+    return share(docs.scripts[:, _RARE], docs.scripts[:, Script.KANJI], FEW)

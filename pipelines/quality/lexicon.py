@@ -6,10 +6,8 @@ says nothing about a line of ten words. Without this, the limits that fit long f
 
 from __future__ import annotations
 
-import numpy as np
-
 from pipelines.quality.alphabet import Script
-from pipelines.quality.texts import Column, Texts, of_many
+from pipelines.quality.texts import Column, Texts, of_many, share
 from registry.names import rule
 
 FEW = 50  # words or kanji
@@ -20,46 +18,46 @@ _FEW_CHARACTERS = 20
 @of_many
 def unknown_ratio(docs: Texts) -> Column:
     """Share of the words in Japanese script that the dictionary does not know."""
-    return docs.counted.unknown / np.maximum(docs.counted.japanese, FEW)
+    return share(docs.counted.unknown, docs.counted.japanese, FEW)
 
 
 @rule
 @of_many
 def lone_kanji(docs: Texts) -> Column:
     """Share of the kanji that are a word by themselves: 0.2 to 0.4 in Japanese, 0.8 once characters are shuffled."""
-    return docs.counted.lone_kanji / np.maximum(docs.scripts[:, Script.KANJI], FEW)
+    return share(docs.counted.lone_kanji, docs.scripts[:, Script.KANJI], FEW)
 
 
 @rule
 @of_many
 def mean_word(docs: Texts) -> Column:
     """Mean length in characters of the words in Japanese script."""
-    return docs.counted.japanese_characters / np.maximum(docs.counted.japanese, 1)
+    return share(docs.counted.japanese_characters, docs.counted.japanese)
 
 
 @rule
 @of_many
 def word_cost(docs: Texts) -> Column:
     """What MeCab's best path costs per character of the Japanese words, in thousands: 2 to 3 in prose, 4 if misread."""
-    return docs.counted.japanese_cost / 1000 / np.maximum(docs.counted.japanese_characters, _FEW_CHARACTERS)
+    return share(docs.counted.japanese_cost / 1000, docs.counted.japanese_characters, _FEW_CHARACTERS)
 
 
 @rule
 @of_many
 def function_words(docs: Texts) -> Column:
     """Share of particles and auxiliaries among the Japanese words of prose, which make sentences of words."""
-    return docs.counted.function / np.maximum(docs.counted.japanese_prose, 1)
+    return share(docs.counted.function, docs.counted.japanese_prose)
 
 
 @rule
 @of_many
 def noun_ratio(docs: Texts) -> Column:
     """Share of nouns and names among the Japanese words of prose."""
-    return docs.counted.nouns / np.maximum(docs.counted.japanese_prose, FEW)
+    return share(docs.counted.nouns, docs.counted.japanese_prose, FEW)
 
 
 @rule
 @of_many
 def symbol_words(docs: Texts) -> Column:
     """Share of symbols and punctuation among the words of prose."""
-    return docs.counted.symbols / np.maximum(docs.counted.prose, 1)
+    return share(docs.counted.symbols, docs.counted.prose)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipelines.quality.texts import Column, Texts, of_many
+from pipelines.quality.texts import Column, Texts, of_many, share
 from pipelines.words import Pos
 from registry.names import rule
 
@@ -29,7 +29,7 @@ def sentence_share(docs: Texts) -> Column:
 @of_many
 def mean_sentence(docs: Texts) -> Column:
     """Mean length of a sentence in characters."""
-    return docs.sentence_counts.characters / np.maximum(docs.sentence_counts.sentences, 1)
+    return share(docs.sentence_counts.characters, docs.sentence_counts.sentences)
 
 
 @rule
@@ -43,7 +43,7 @@ def longest_sentence(docs: Texts) -> Column:
 @of_many
 def mean_line(docs: Texts) -> Column:
     """Mean length of a line of prose in characters."""
-    return docs.line_counts.characters / np.maximum(docs.prose.count, 1)
+    return share(docs.line_counts.characters, docs.prose.each)
 
 
 @rule
@@ -52,21 +52,21 @@ def short_lines(docs: Texts, *, shorter_than: int = 10) -> Column:
     """Share of the lines of prose that have fewer characters than `shorter_than`."""
     lines, of = docs.prose
     shorter = np.append(0, np.cumsum(lines[:, 1] - lines[:, 0] < shorter_than))
-    return np.diff(shorter[of]) / np.maximum(docs.prose.count, 1)
+    return share(np.diff(shorter[of]), docs.prose.each)
 
 
 @rule
 @of_many
 def list_lines(docs: Texts) -> Column:
     """Share of the lines of prose that begin with a bullet or a number."""
-    return docs.line_counts.listed / np.maximum(docs.prose.count, 1)
+    return share(docs.line_counts.listed, docs.prose.each)
 
 
 @rule
 @of_many
 def ellipsis_lines(docs: Texts) -> Column:
     """Share of the lines of prose that break off with an ellipsis or an invitation to read on."""
-    return docs.line_counts.trailing_off / np.maximum(docs.prose.count, 1)
+    return share(docs.line_counts.trailing_off, docs.prose.each)
 
 
 @rule
@@ -76,7 +76,7 @@ def broken_off(docs: Texts) -> Column:
     lines, of = docs.prose
     found = np.zeros(len(docs))
     last_lines, last_words = of[1:].tolist(), docs.counted.before_end.tolist()
-    for place in np.flatnonzero((docs.prose.count > 0) & (docs.counted.before_end > 0)).tolist():
+    for place in np.flatnonzero((docs.prose.each > 0) & (docs.counted.before_end > 0)).tolist():
         words, last = docs.words[place], last_words[place] - 1
         first, end, _ = lines[last_lines[place] - 1].tolist()
         start = words.start.item(last)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipelines.quality.phrases import listed
-from pipelines.quality.texts import Column, Texts, of_many
+from pipelines.quality.texts import Column, Texts, of_many, share
 from registry.names import rule
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def navigation(docs: Texts) -> Column:
     could = find_menus(docs.codes, docs.kinds, lines, docs.texts, of, _openings(), _LONGEST_MENU)
     for start, end, place in could.tolist():
         menus[place] += _is_menu(docs.words[place].text[start:end])
-    return menus / np.maximum(docs.lines.count, 1)
+    return share(menus, docs.lines.each)
 
 
 @rule
@@ -47,7 +47,7 @@ def unwanted(docs: Texts) -> Column:
 
 
 def _phrases(docs: Texts, name: str) -> Column:
-    return 1000 * np.array([found[name].total() for found in docs.phrases]) / np.maximum(docs.characters, 1)
+    return share(1000 * np.array([found[name].total() for found in docs.phrases]), docs.characters)
 
 
 def _is_menu(line: str) -> bool:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from pipelines.quality.texts import Column, Texts, of_many
+from pipelines.quality.texts import Column, Texts, of_many, share
 from registry.names import rule
 
 FEW = 50  # pairs
@@ -15,7 +13,7 @@ FEW = 50  # pairs
 def strange_pairs(docs: Texts) -> Column:
     """Share of neighbours that Japanese does not have, those within a word that the dictionary knows not counted."""
     total, strange, _, _ = docs.pairs.T
-    return strange / np.maximum(total, FEW)
+    return share(strange, total, FEW)
 
 
 @rule
@@ -23,4 +21,4 @@ def strange_pairs(docs: Texts) -> Column:
 def strange_kana(docs: Texts) -> Column:
     """Share of the pairs of kana that stand beside each other far more rarely than chance."""
     _, _, kana, strange = docs.pairs.T
-    return strange / np.maximum(kana, FEW)
+    return share(strange, kana, FEW)

@@ -38,12 +38,12 @@ def _opens(codes: Any, at: Any, end: Any, openings: Any) -> Any:
 def find_menus(codes: Any, kinds: Any, lines: Any, texts: Any, lines_of: Any, openings: Any, shorter_than: Any) -> Any:
     """The short lines that could be menus: more than half of their items begin as some item of a menu does.
 
-    In: what `Texts` has of many texts. Out: (menus, 3) the first character and the end of each, and the place of its text.
+    In: what `Texts` has of many texts. Out: (menus, 3) first character and end of each, and the place of its text.
     """
     could = np.empty((lines.shape[0], 3), np.int32)
     count = 0
     for text in range(texts.size - 1):
-        first, stop = texts[text], texts[text + 1]
+        first = texts[text]
         for line in range(lines_of[text], lines_of[text + 1]):
             start, end = lines[line, 0], lines[line, 1]
             items = likely = 0

@@ -98,9 +98,7 @@ def _roles(scripts: Any) -> Any:
     return roles
 
 
-@kernel(
-    types.none, _u32, _u16, _u8, _u8, _u8, _i32, _i32, vector(types.boolean), vector(types.int64, writable=True)
-)
+@kernel(types.none, _u32, _u16, _u8, _u8, _u8, _i32, _i32, vector(types.boolean), vector(types.int64, writable=True))
 def count_pairs(
     codes: Any, kinds: Any, pairs: Any, roles: Any, told: Any, start: Any, end: Any, unknown: Any, counts: Any
 ) -> None:

@@ -17,7 +17,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import yaml
 
 from registry.errors import InputError, RecipeError, RecordError, UnknownNameError, UsageError, nearest
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pipelines.quality.text import Text
-    from pipelines.quality.texts import Column, Texts
 
 BUILT_IN = Path(__file__).with_name("profiles")
 _KEYS = ("at_least", "at_most", "because")
@@ -79,6 +77,8 @@ class Profile:
         Raises:
             InputError: ``rule_failed``; the detail names the rule and the exception, and holds no text.
         """
+        from pipelines.quality.measuring import measure_all
+
         (found,) = measure_all(doc.alone, [self])
         if isinstance(found, InputError):
             raise found
@@ -88,44 +88,6 @@ class Profile:
     def options(self) -> dict[str, Mapping[str, Any]]:
         """The options of the rules that have some."""
         return {limit.rule: limit.options for limit in self.limits if limit.options}
-
-
-def measure_all(docs: Texts, profiles: Sequence[Profile]) -> list[dict[str, float] | InputError]:
-    """What every rule finds in each of `docs`, with the options of its profile; or which one failed there.
-
-    One document must not end a build, so nothing is raised for it.
-    """
-    failed: dict[int, InputError] = {}
-    names = list(rule)
-    table = np.array([_column(name, docs, profiles, failed) for name in names])
-    for column, place in np.argwhere(~np.isfinite(table)).tolist():
-        detail = f"{names[column]}: {table[column, place]} is no measurement"
-        failed.setdefault(place, InputError("rule_failed", detail))
-    rows = table.T.tolist()
-    return [failed.get(place) or dict(zip(names, row, strict=True)) for place, row in enumerate(rows)]
-
-
-def _column(name: str, docs: Texts, profiles: Sequence[Profile], failed: dict[int, InputError]) -> Column:
-    """What a rule finds in each of `docs`; not a number where it fails, which `failed` then tells of."""
-    function = rule.get(name)
-    if not hasattr(function, "of_many"):
-        return np.array([_one(name, doc, place, profiles[place], failed) for place, doc in enumerate(docs)])
-    found: Column | None = None
-    for profile in {id(profile.options.get(name)): profile for profile in profiles}.values():  # mostly one, without any
-        options = profile.options.get(name, {})
-        column = function.of_many(docs, **options)
-        found = column if found is None else np.where([p.options.get(name) is options for p in profiles], column, found)
-    return np.empty(0) if found is None else found
-
-
-def _one(name: str, doc: Text, place: int, profile: Profile, failed: dict[int, InputError]) -> float:
-    try:
-        return rule.get(name)(doc, **profile.options.get(name, {}))
-    except MemoryError:  # the worker's limit, no trait of the document
-        raise
-    except Exception as error:  # noqa: BLE001 - a rule of a domain may raise anything
-        failed.setdefault(place, InputError("rule_failed", f"{name}: {type(error).__name__}"))
-        return math.nan
 
 
 def decided_by_profile(row: Mapping[str, Any]) -> bool:

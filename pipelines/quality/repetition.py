@@ -91,7 +91,7 @@ def longest_run(docs: Texts) -> Column:
 @of_many
 def compression_ratio(docs: Texts) -> Column:
     """Bytes of the prose after Zstandard over before: 0.4, below 0.05 for machine repetition, 1 for nothing."""
-    prosaic = (docs.prose.count == docs.lines.count).tolist()
+    prosaic = (docs.prose.each == docs.lines.each).tolist()
     texts = (doc.text if whole else "\n".join(doc.prose) for doc, whole in zip(docs, prosaic, strict=True))
     return np.array([_compressed(text.encode("utf-8", "surrogatepass")) for text in texts])
 

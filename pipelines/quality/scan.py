@@ -198,7 +198,7 @@ def count_words(
     kinds: Any, start: Any, end: Any, pos: Any, unknown: Any, cost: Any, prose: Any, marks: Any, counts: Any
 ) -> None:
     """Of each word 1 if it is Japanese, plus 2 if it stands in prose; and counts: see quality.texts.WordCounts."""
-    japanese = unseen = lone = characters = in_prose = both = function = nouns = symbols = costs = before = 0
+    japanese = unseen = lone = characters = in_prose = both = function = nouns = symbols = costs = before = np.int64(0)
     line, last, stop = 0, prose.shape[0] - 1, prose[-1, 1] if prose.shape[0] else 0
     for i in range(start.size):  # sums of what is true: branches would go wrong at every other word
         kind, at, size = kinds[start[i]] & SCRIPT, start[i], end[i] - start[i]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipelines.quality.alphabet import Script
-from pipelines.quality.texts import Column, Texts, of_many
+from pipelines.quality.texts import Column, Texts, of_many, share
 from registry.names import rule
 
 
@@ -22,7 +22,7 @@ def japanese_ratio(docs: Texts) -> Column:
     """Share of Japanese among the letters: which language it is, however many numbers there are. 0 without letters."""
     counts = docs.scripts.T
     japanese = counts[Script.HIRAGANA] + counts[Script.KATAKANA] + counts[Script.KANJI]
-    return japanese / np.maximum(japanese + counts[Script.LATIN] + counts[Script.FOREIGN], 1)
+    return share(japanese, japanese + counts[Script.LATIN] + counts[Script.FOREIGN])
 
 
 @rule
@@ -68,4 +68,4 @@ def symbol_ratio(docs: Texts) -> Column:
 
 
 def _share(docs: Texts, script: Script) -> Column:
-    return docs.scripts[:, script] / np.maximum(docs.characters, 1)
+    return share(docs.scripts[:, script], docs.characters)

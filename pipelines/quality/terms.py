@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pipelines.words import Words
 
-_FREE, _LOWEST, _BYTE, _HALF = map(np.uint64, (0, 1, 8, 32))
+_FREE, _LEAST, _BYTE, _HALF = map(np.uint64, (0, 1, 8, 32))
 
 _i32, _u64 = vector(types.int32), vector(types.uint64)
 
@@ -48,7 +48,7 @@ def _made(sums: Any, start: Any, end: Any) -> Any:
         size *= 2
     table = np.zeros(size, np.uint64)
     for i in range(start.size):
-        key = hash_span(sums, start[i], end[i]) | _LOWEST  # so that none is 0
+        key = max(hash_span(sums, start[i], end[i]), _LEAST)  # so that none is 0
         place = np.int64((key ^ key >> _HALF) >> _BYTE) & (size - 1)
         while table[place] not in (_FREE, key):
             place = (place + 1) & (size - 1)
@@ -60,7 +60,7 @@ def _made(sums: Any, start: Any, end: Any) -> Any:
 def _count(sums: Any, start: Any, end: Any, table: Any) -> Any:
     count = 0
     for i in range(start.size):
-        key = hash_span(sums, start[i], end[i]) | _LOWEST
+        key = max(hash_span(sums, start[i], end[i]), _LEAST)
         place = np.int64((key ^ key >> _HALF) >> _BYTE) & (table.size - 1)
         while table[place] not in (_FREE, key):
             place = (place + 1) & (table.size - 1)

@@ -1,8 +1,8 @@
 """Documents as rules read them: everything that rules count, of many documents at once, in columns.
 
-In: the `Words` of cleaned texts. Out: `Texts`, whose columns have a row for each document; one of them alone is a `Text`
-(quality/text.py). A rule that reads columns costs a few microseconds for all documents together, where 37 rules that
-each read one document cost 20 us of every record.
+In: the `Words` of cleaned texts. Out: `Texts`, whose columns have a row for each document; one of them is a `Text`
+(quality/text.py). A rule that reads columns takes a few microseconds for all documents together, where 37 rules that
+each read one document take 20 us of every record.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Spans(NamedTuple):
     of: Counts  # (n + 1,) those of document i are ``table[of[i]:of[i + 1]]``
 
     @property
-    def count(self) -> Counts:
+    def each(self) -> Counts:
         """(n,) how many each document has."""
         return np.diff(self.of)
 
@@ -105,10 +105,9 @@ class Texts:
         self.texts = _begins(len(some.codes) for some in words)
         self.words_of = _begins(map(len, words))
         columns = [np.concatenate([getattr(some, name) for some in words]) for name in _COLUMNS]
+        count_all: Any = counting.count_all
         tables = (alphabet.kinds(), *pairs.tables(), openings())
-        characters, self.marks, lists, of, counts = counting.count_all(
-            self.codes, self.texts, *columns, self.words_of, *tables
-        )
+        characters, self.marks, lists, of, counts = count_all(self.codes, self.texts, *columns, self.words_of, *tables)
         self.kinds: NDArray[np.uint16] = characters[0]
         self.sums: NDArray[np.uint64] = characters[1]
         self.lines, self.prose, self.sentences = (Spans(*both) for both in zip(lists[:3], of[:3], strict=True))
@@ -171,6 +170,12 @@ _COLUMNS = ("start", "end", "pos", "unknown", "cost")
 
 def _begins(sizes: Any) -> Counts:
     return np.array([0, *accumulate(sizes)], np.int64)
+
+
+def share(part: Counts | Column, of: Counts, at_least: int = 1) -> Column:
+    """`part` over `of`, which counts as `at_least` where it is less."""
+    shares: Column = part / np.maximum(of, at_least)
+    return shares
 
 
 def of_many(function: Callable[..., Column]) -> Callable[..., float]:

@@ -94,6 +94,26 @@ def test_a_line_without_full_stops_is_cut_at_the_cap(analyzer: Analyzer):
     assert "".join(analyzer.analyze(text).surfaces()) == text
 
 
+PIECES = ["金融庁は", "。", "12,345", "ゔぐぬ", " ", "\n", "\u3000", "\0", "𠮟る", "当社株式" * 400, ""]
+
+
+@given(st.lists(st.lists(st.sampled_from(PIECES), max_size=12).map("".join), max_size=6))
+@settings(max_examples=60, deadline=None)
+def test_many_texts_have_the_words_that_each_has_alone(texts: list[str]):
+    together = Analyzer().analyze_all(texts)
+    for text, found in zip(texts, together, strict=True):
+        alone = Analyzer().analyze(text)
+        assert found.text == text
+        for name in ("codes", "start", "end", "pos", "unknown", "cost"):
+            assert np.array_equal(getattr(found, name), getattr(alone, name))
+
+
+def test_the_words_of_a_line_do_not_hang_on_the_lines_beside_it(analyzer: Analyzer):
+    line = "「提出する。」と述べた。（注）"
+    alone = analyzer.analyze(line).surfaces()
+    assert analyzer.analyze("株式" * words.LONGEST_PIECE + "\n" + line).surfaces()[-len(alone) :] == alone
+
+
 def test_a_user_dictionary_adds_words(tmp_path: Path):
     import unidic_lite
 

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.quality import Script, Text, alphabet, pairs
-from pipelines.quality.grams import number, repetition
+from pipelines.quality.grams import count_different, number, repetition
+from pipelines.quality.texts import Texts
 from pipelines.words import Analyzer
 from registry.names import rule
 
@@ -24,7 +25,8 @@ def analyzer() -> Analyzer:
 
 @given(st.lists(st.integers(0, 5), max_size=60))
 def test_all_lengths_are_counted_as_a_counter_counts_them(words: list[int]):
-    table = repetition(np.array(words, np.uint64), 10)
+    table, numbers = repetition(np.array(words, np.uint64), 10)
+    assert numbers.tolist() == [list(dict.fromkeys(words)).index(word) for word in words]
     for n in range(1, 11):
         grams = Counter(tuple(words[place : place + n]) for place in range(len(words) - n + 1))
         total = grams.total()
@@ -36,14 +38,18 @@ def test_all_lengths_are_counted_as_a_counter_counts_them(words: list[int]):
 @given(st.lists(st.integers(0, 2**64 - 1), max_size=50))
 def test_equal_keys_have_equal_numbers(keys: list[int]):
     found, numbers, counts = number(np.array(keys, np.uint64))
-    assert found == len(set(keys))
+    assert (
+        found
+        == len(set(keys))
+        == count_different(np.array([key or 1 for key in keys], np.uint64)) + (0 in keys and 1 in keys)
+    )
     assert [keys.index(key) == place for place, key in enumerate(keys)].count(True) == found
     assert all(counts[numbers[place]] == keys.count(key) for place, key in enumerate(keys))
 
 
 def test_misread_text_has_strange_pairs_and_language_has_not():
     def measured(text: str) -> float:
-        return rule.get("strange_pairs")(Text(text, Analyzer().analyze(text)))
+        return rule.get("strange_pairs")(Text.of(Analyzer().analyze(text)))
 
     text = "当社グループは、環境問題への取組みを経営の重要な課題と考えている。" * 3
     misread = "当杜グルーブは、環塊問題へ丿取俎みを経営ハ重耍な諜題卜孝えてぃゐ。" * 3
@@ -76,4 +82,4 @@ def test_pairs_are_counted_as_one_by_one(analyzer: Analyzer, text: str):
         if row >= 0 and column >= 0 and not row == column == 180:
             counts[2] += 1
             counts[3] += not kana[row * pairs.KANA + column]
-    assert Text(text, words).pairs == counts
+    assert Texts([words]).pairs[0].tolist() == counts

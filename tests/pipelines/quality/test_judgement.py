@@ -89,7 +89,7 @@ def judge() -> Callable[[str, str], str]:
 
     def rejected_by(kind: str, text: str) -> str:
         text = normalize(text)
-        verdict = profiles[kind].judge(profiles[kind].measure(Text(text, analyzer.analyze(text))))
+        verdict = profiles[kind].judge(profiles[kind].measure(Text.of(analyzer.analyze(text))))
         return verdict.rule if verdict else ""
 
     return rejected_by

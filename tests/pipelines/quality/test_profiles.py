@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipelines.quality import Text, load_profile
+from pipelines.quality.measuring import measure_all
 from pipelines.quality.profiles import BUILT_IN
+from pipelines.quality.texts import Texts
 from pipelines.words import Analyzer
 from registry.errors import InputError, RecipeError, RecordError, UnknownNameError
 from registry.ledger import Verdict
@@ -94,12 +98,31 @@ def test_an_unknown_kind_is_told_the_nearest(kind: str):
 
 def test_options_reach_the_rule_and_every_rule_is_measured():
     text = "短い行\nこれは十五文字ある少し長い行です"
-    doc = Text(text, Analyzer().analyze(text))
+    doc = Text.of(Analyzer().analyze(text))
     profile = load_profile("record", [], {"short_lines": {"at_most": 1, "shorter_than": 20}})
     measured = profile.measure(doc)
     assert measured["short_lines"] == 1.0
     assert set(measured) == set(rule)
     assert load_profile("record").measure(doc)["short_lines"] == 0.5
+
+
+TEXTS = [
+    "",
+    "短い行\nこれは十五文字ある少し長い行です",
+    "当社は、環境問題を課題と考えている。" * 20,
+    "| 表 | 1 |\n" * 9 + "続きを読む",
+]
+
+
+@given(st.lists(st.sampled_from(TEXTS) | st.text(max_size=60), min_size=1, max_size=5))
+@settings(max_examples=40, deadline=None)
+def test_documents_measured_together_have_what_each_has_alone(texts: list[str]):
+    given = {"short_lines": {"at_most": 1, "shorter_than": 20}, "distinct_words": {"at_least": 0, "within": 60}}
+    plain, other = load_profile("record"), load_profile("record", [], given)
+    profiles = [plain if place % 2 else other for place in range(len(texts))]
+    words = Analyzer().analyze_all(texts)
+    together = measure_all(Texts(words), profiles)
+    assert together == [profile.measure(Text.of(some)) for profile, some in zip(profiles, words, strict=True)]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +131,7 @@ def test_options_reach_the_rule_and_every_rule_is_measured():
 def test_a_rule_that_fails_is_an_input_error_without_text(function: Any, detail: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(rule._functions, "of_a_domain", function)
     with pytest.raises(InputError) as error:
-        load_profile("record").measure(Text("秘密", Analyzer().analyze("秘密")))
+        load_profile("record").measure(Text.of(Analyzer().analyze("秘密")))
     assert error.value.reason == "rule_failed"
     assert error.value.detail.startswith("of_a_domain: ")
     assert detail in error.value.detail

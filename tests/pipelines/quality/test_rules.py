@@ -25,7 +25,7 @@ def analyzer() -> Analyzer:
 
 @pytest.fixture
 def measure(analyzer: Analyzer):
-    return lambda name, text, **options: rule.get(name)(Text(text, analyzer.analyze(text)), **options)
+    return lambda name, text, **options: rule.get(name)(Text.of(analyzer.analyze(text)), **options)
 
 
 def test_the_rules_are_all_here():
@@ -55,7 +55,7 @@ def test_a_rule_has_a_finite_value_for_every_text(name: str, measure):
 def test_no_text_breaks_a_rule(text: str):
     analyzer = Analyzer()
     for name in BUILT_IN:
-        assert math.isfinite(rule.get(name)(Text(text, analyzer.analyze(text))))
+        assert math.isfinite(rule.get(name)(Text.of(analyzer.analyze(text))))
 
 
 @pytest.mark.parametrize(
@@ -146,15 +146,15 @@ def test_repeated_n_grams_are_counted_as_a_set_counts_them(measure):
 @settings(deadline=None)
 def test_the_share_of_terms_is_that_of_the_strings(analyzer: Analyzer, parts: list[str], others: set[str]):
     text = "".join(parts)
-    doc, terms = Text(text, analyzer.analyze(text)), frozenset({"株主", "配当", "株"} | others)
+    doc, terms = Text.of(analyzer.analyze(text)), frozenset({"株主", "配当", "株"} | others)
     assert doc.share(terms) == sum(word in terms for word in doc.words) / max(len(doc.words), 1)
 
 
 def test_word_hashes_are_equal_where_the_words_are(analyzer: Analyzer):
     text = SENTENCE * 3 + "\n別の文である。"
-    doc = Text(text, analyzer.analyze(text))
+    doc = Text.of(analyzer.analyze(text))
     by_word: dict[str, set[int]] = {}
-    for word, number in zip(doc.words, doc.word_hashes.tolist(), strict=True):
+    for word, number in zip(doc.words, doc.alone.prose_words.tolist(), strict=True):
         by_word.setdefault(word, set()).add(number)
     assert all(len(numbers) == 1 for numbers in by_word.values())
     assert len({number for numbers in by_word.values() for number in numbers}) == len(by_word)
@@ -162,7 +162,7 @@ def test_word_hashes_are_equal_where_the_words_are(analyzer: Analyzer):
 
 def test_a_reading_has_lines_sentences_words_and_unknown_words(analyzer: Analyzer):
     text = " 一つ。二つ！\n\n| 表 | EBITDA 12 |\n変な語ゔぐぬ"
-    doc = Text(text, analyzer.analyze(text))
+    doc = Text.of(analyzer.analyze(text))
     assert doc.lines == ["一つ。二つ！", "| 表 | EBITDA 12 |", "変な語ゔぐぬ"]
     assert doc.sentences == ["一つ。", "二つ！", "変な語ゔぐぬ"]
     assert "".join(doc.words) == "".join(text.split())
@@ -178,9 +178,10 @@ PARTS = [*"金1９٣.)．・-●…。る\n| ", "続きを読む", "もっと見
 
 @given(st.lists(st.sampled_from(PARTS), max_size=30).map("".join))
 def test_lines_are_listed_and_trail_off_as_patterns_say(analyzer: Analyzer, text: str):
-    doc = Text(text, analyzer.analyze(text))
+    doc = Text.of(analyzer.analyze(text))
     listed = re.compile(r"[-*+・●○■□◆◇▶►※]|\d{1,3}[.)．）]")
     ends = ("…", "...", "・・・", "。。。", "続きを読む", "もっと見る")
-    assert doc.line_counts.characters == sum(map(len, doc.prose))
-    assert doc.line_counts.listed == sum(listed.match(line) is not None for line in doc.prose)
-    assert doc.line_counts.trailing_off == sum(line.endswith(ends) for line in doc.prose)
+    counts = doc.alone.line_counts
+    assert counts.characters.tolist() == [sum(map(len, doc.prose))]
+    assert counts.listed.tolist() == [sum(listed.match(line) is not None for line in doc.prose)]
+    assert counts.trailing_off.tolist() == [sum(line.endswith(ends) for line in doc.prose)]
