@@ -26,6 +26,7 @@ from pipelines.quality.scan import (
 
 OF_CHARACTERS, OF_LINES, OF_SENTENCES, OF_WORDS, OF_PAIRS = 0, 12, 15, 20, 31  # where the counts of each pass begin
 COUNTS = 35
+_LINE_END = 10
 
 _u8, _u16, _u32, _i32, _i64, _bool = map(
     vector, (types.uint8, types.uint16, types.uint32, types.int32, types.int64, types.boolean)
@@ -56,8 +57,9 @@ def count_all(
     """
     size, n = codes.size, texts.size - 1
     kinds, sums, marks = np.empty(size, np.uint16), sum_up(codes), np.empty(start.size, np.uint8)
-    lines, prose = np.empty((size // 2 + n, 3), np.int32), np.empty((size // 2 + n, 3), np.int32)
-    sentences = np.empty((size // 2 + size // 2 + n + n, 3), np.int32)
+    most = n + (codes == _LINE_END).sum()
+    lines, prose = np.empty((most, 3), np.int32), np.empty((most, 3), np.int32)
+    sentences = np.empty((most + size // 2, 3), np.int32)
     hashes, places = np.empty(start.size + 1, np.uint64), np.empty(start.size, np.int32)
     at, counts = np.zeros((5, n + 1), np.int64), np.zeros((n, COUNTS), np.int64)
     for i in range(n):
