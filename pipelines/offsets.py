@@ -58,16 +58,16 @@ def see(codes: Any, blind: Any) -> Any:
     return seen, firsts[:count].copy(), longest, changed
 
 
-@kernel(vector(types.int64, writable=True), vector(types.uint8))
-def _find_numbers(digits: Any) -> Any:
-    """Where each number begins, and where it ends, in turns."""
-    bounds, count, before = np.empty(digits.size + 1, np.int64), 0, False
-    for i in range(digits.size):
+@kernel(types.int64, vector(types.uint8), types.int64, types.int64, vector(types.int64, writable=True))
+def _find_numbers(digits: Any, begin: Any, end: Any, bounds: Any) -> Any:
+    """Where each number of a piece, which ends with no digit, begins, and where it ends, in turns; how many these are."""
+    count, before = 0, False
+    for i in range(begin, end):
         digit = digits[i] >= _ZERO
         bounds[count] = i
         count += digit != before
         before = digit
-    return bounds[:count]
+    return count
 
 
 @kernel(types.int64, vector(types.uint64), types.int64, types.int64)
@@ -101,36 +101,39 @@ def read_offsets(eights: Any, ends: Any, codes: Any, firsts: Any, texts: Any, cl
 
     Args:
         eights: after eight blanks, ``±context blanks bytes ±cost `` of each word of a piece, piece after piece, and at
-            least eight bytes of no digits; as numbers of eight bytes, the first byte lowest.
-        ends: the byte at which each piece ends.
+            least eight blanks; as numbers of eight bytes, the first byte lowest.
+        ends: the byte at which each piece ends, with its last blank.
         codes: code points of the texts, one after another.
         firsts: the character at which each piece begins.
         texts: [texts + 1] the character at which each text begins, and one behind them all; words count from there.
         classes: the class of each context id.
     """
     digits = eights.view(np.uint8)
-    bounds = _find_numbers(digits)
-    count = bounds.size // 6
-    start, end, cost = np.empty(count, np.int32), np.empty(count, np.int32), np.empty(count, np.int32)
-    pos, unknown, words = np.empty(count, np.uint8), np.empty(count, np.bool_), np.empty(texts.size, np.int64)
-    piece, text, character, first = -1, 0, np.int64(0), np.int64(0)
+    most, longest, at = digits.size // 6 + 1, np.int64(0), np.int64(8)  # "1 2 3 " is the shortest word
+    for piece in range(firsts.size):
+        longest, at = max(longest, ends[piece] - at), ends[piece]
+    bounds = np.empty(longest + 1, np.int64)  # of one piece, so that it stays in the cache
+    start, end, cost = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.int32)
+    pos, unknown, words = np.empty(most, np.uint8), np.empty(most, np.bool_), np.empty(texts.size, np.int64)
+    text, word, at = 0, 0, np.int64(8)
     words[0] = 0
-    for word in range(count):
-        context, blanks, size, size_end, price, price_end = bounds[6 * word : 6 * word + 6]
-        while piece < 0 or context >= ends[piece]:
-            piece += 1
-            character = firsts[piece]
-            while character >= texts[text + 1]:
-                text += 1
-                words[text] = word
-            first = texts[text]
-        unknown[word] = digits[context - 1] == _MINUS
-        pos[word] = classes[_read_number(eights, context, blanks)]
-        character += size - blanks - 1
-        start[word] = character - first
-        character = _after_bytes(codes, character, _read_number(eights, size, size_end))
-        end[word] = character - first
-        number = _read_number(eights, price, price_end)
-        cost[word] = -number if digits[price - 1] == _MINUS else number
-    words[text + 1 :] = count
-    return start, end, pos, unknown, cost, words
+    for piece in range(firsts.size):
+        character = firsts[piece]
+        while character >= texts[text + 1]:
+            text += 1
+            words[text] = word
+        count = _find_numbers(digits, at, ends[piece], bounds)
+        at = ends[piece]
+        for i in range(0, count, 6):
+            context, blanks, size, size_end, price, price_end = bounds[i : i + 6]
+            unknown[word] = digits[context - 1] == _MINUS
+            pos[word] = classes[_read_number(eights, context, blanks)]
+            character += size - blanks - 1
+            start[word] = character - texts[text]
+            character = _after_bytes(codes, character, _read_number(eights, size, size_end))
+            end[word] = character - texts[text]
+            number = _read_number(eights, price, price_end)
+            cost[word] = -number if digits[price - 1] == _MINUS else number
+            word += 1
+    words[text + 1 :] = word
+    return start[:word], end[:word], pos[:word], unknown[:word], cost[:word], words

@@ -35,7 +35,7 @@ CACHE_CHARACTERS = 1 << 20  # about 60 MB of a worker's memory when full
 
 _BLIND = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\xa0\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000]")
 _LONG = re.compile(rf"[^\n]{{0,{LONGEST_PIECE - 1}}}。|[^\n]{{1,{LONGEST_PIECE}}}")
-AHEAD, BEHIND = " " * 7, " " * 16  # so that from any digit on, and up to any, eight bytes can be read
+AHEAD, BEHIND = b" " * 7, b" " * 16  # so that from any digit on, and up to any, eight bytes can be read
 _FORMAT = (
     r"-O '' -E '\n' -F '%phl\s%pS%pl\s%pn\s' "  # %pS: the blanks before the word, as they are
     r"-U '-%phl\s%pS%pl\s%pn\s'"  # "-" marks what the dictionary does not know
@@ -129,7 +129,7 @@ class Analyzer:
             raise UsageError(f"{user_dictionary} is not a MeCab user dictionary for unidic-lite") from error
         self._classes = _classes()
         self._see, self._read = see, read_offsets
-        self._seen: dict[str, str] = {}
+        self._seen: dict[str, bytes] = {}
         self._room = CACHE_CHARACTERS
 
     def analyze(self, text: str) -> Words:
@@ -147,7 +147,7 @@ class Analyzer:
         seen = self._seen
         known = {piece: seen[piece] if piece in seen else self._parse(piece) for piece in dict.fromkeys(pieces)}
         found = [known[piece] for piece in pieces]
-        digits = " ".join([AHEAD, *found, BEHIND]).encode("ascii")
+        digits = b" ".join([AHEAD, *found, BEHIND])
         eights = np.frombuffer(digits, np.uint64, len(digits) // 8)
         ends = len(AHEAD) + 1 + np.cumsum(np.fromiter(map(len, found), np.int64, len(found)) + 1)
         begins = [0, *accumulate(len(text) + 1 for text in texts)]
@@ -157,9 +157,9 @@ class Analyzer:
             for text, begin, (first, last) in zip(texts, begins, pairwise(counts.tolist()), strict=False)
         ]
 
-    def _parse(self, piece: str) -> str:
+    def _parse(self, piece: str) -> bytes:
         """What MeCab writes of each word of `piece` (see `read_offsets`); remembered if the piece is short."""
-        found: str = self._tagger.parse(piece)
+        found: bytes = self._tagger.parse(piece).encode("ascii")
         if len(piece) <= LONGEST_CACHED:
             self._room -= len(piece)
             if self._room < 0:
