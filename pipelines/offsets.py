@@ -125,7 +125,8 @@ def read_offsets(eights: Any, ends: Any, codes: Any, firsts: Any, texts: Any, cl
         count = _find_numbers(digits, at, ends[piece], bounds)
         at = ends[piece]
         for i in range(0, count, 6):
-            context, blanks, size, size_end, price, price_end = bounds[i : i + 6]
+            context, blanks, size = bounds[i], bounds[i + 1], bounds[i + 2]
+            size_end, price, price_end = bounds[i + 3], bounds[i + 4], bounds[i + 5]
             unknown[word] = digits[context - 1] == _MINUS
             pos[word] = classes[_read_number(eights, context, blanks)]
             character += size - blanks - 1

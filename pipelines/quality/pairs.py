@@ -107,13 +107,14 @@ def count_pairs(
     `pairs`, `roles` and `told` are those of `tables`; `start`, `end` and `unknown` those of the words.
     """
     near = np.empty(codes.size, np.uint8)
+    total = strange = kana = odd = 0
     before = np.uint8(_APART)
     for i in range(codes.size):
         near[i] = roles[min(codes[i], LAST)]
         pair = told[np.int64(before) << 8 | near[i]]
-        counts[0] += pair & _COUNTS
-        counts[2] += (pair & _KANA) >> 1
-        counts[3] += (pair & _STRANGE) >> 2
+        total += pair & _COUNTS
+        kana += (pair & _KANA) >> 1
+        odd += (pair & _STRANGE) >> 2
         before = near[i]
     at = 0  # the first character that is not looked at
     for word in range(start.size + 1):
@@ -123,5 +124,6 @@ def count_pairs(
             if told[np.int64(near[i]) << 8 | near[i + 1]] & _COUNTS:
                 first, second = folded(codes[i], kinds[i] & SCRIPT), folded(codes[i + 1], kinds[i + 1] & SCRIPT)
                 place = pair_place(first, second)
-                counts[1] += (pairs[place >> 3] >> (place & 7)) & 1 == 0
+                strange += (pairs[place >> 3] >> (place & 7)) & 1 == 0
         at = max(start[word], end[word] - 1) if known else stop
+    counts[0], counts[1], counts[2], counts[3] = total, strange, kana, odd
