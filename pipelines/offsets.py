@@ -60,7 +60,7 @@ def see(codes: Any, blind: Any) -> Any:
 
 @kernel(types.int64, vector(types.uint8), types.int64, types.int64, vector(types.int64, writable=True))
 def _find_numbers(digits: Any, begin: Any, end: Any, bounds: Any) -> Any:
-    """Where each number of a piece, which ends with no digit, begins, and where it ends, in turns; how many these are."""
+    """Where each number of a piece, which ends with a blank, begins and ends, in turns; how many places these are."""
     count, before = 0, False
     for i in range(begin, end):
         digit = digits[i] >= _ZERO
