@@ -239,7 +239,8 @@ def tasks_of(recipe: Path, out: Path) -> tuple[list[Any], Any]:
     made = plan(recipe)
     layout = Layout(out)
     run: Any = Run(made, (), layout, None, Console(quiet=True))  # type: ignore[arg-type]
-    pairs = [((item, extract.attempt_key(made, item)), item.bytes) for item in take_inventory(made, None)]
+    wanted = [extract.Wanted(item, item.sha256) for item in take_inventory(made, None)]
+    pairs = [((one, one.of_bytes), one.item.bytes) for one in wanted]
     folder, largest = layout.stage("extract"), made.recipe.engine.task_bytes
     return [extract._task(run, batch, folder) for batch in batches(pairs, largest)], layout  # noqa: SLF001
 

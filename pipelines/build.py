@@ -20,7 +20,7 @@ from pipelines.engine.records import code_version, fingerprint
 from pipelines.inventory import Input, take_inventory
 from pipelines.preflight import Plan, plan
 from pipelines.report import remove_build, remove_intermediates, report
-from pipelines.stages import Run, dedup, extract, refine, survey, write
+from pipelines.stages import Run, dedup, extract, extracted, refine, survey, write
 from registry.errors import BuildFolderError, StageError
 from registry.layout import Layout
 from registry.manifest import Manifest, read_manifest
@@ -121,7 +121,7 @@ def missing(made: Plan, layout: Layout) -> tuple[list[Input], list[Input]]:
 def _fingerprint(made: Plan, inputs: list[Input]) -> str:
     files = [[item.source, item.uri, item.sha256, item.error] for item in inputs]
     code = code_version(
-        *dict.fromkeys((*extract.CODE, *refine.CODE, *dedup.CODE, *survey.CODE, *write.CODE, "pipelines.report"))
+        *dict.fromkeys((*extracted.CODE, *refine.CODE, *dedup.CODE, *survey.CODE, *write.CODE, "pipelines.report"))
     )
     options = [made.recipe.made_of(), refine.measuring_key(made), refine.judging_key(made), dedup.options_key(made)]
     return fingerprint(files, options, write.tokenizer(made).key, code)

@@ -101,7 +101,8 @@ def _measure(plan: Plan, changes: Sequence[str], items: list[Input], folder: Pat
     """What the tasks of the build took for some inputs."""
     sample = Sampled(bytes=sum(item.bytes for item in items))
     spec = {"recipe": str(plan.path.resolve()), "changes": list(changes)}
-    reading = {**spec, **extract.reading(plan, items, Layout(folder))}
+    wanted = [extract.Wanted(item, str(number)) for number, item in enumerate(items)]
+    reading = {**spec, **extract.reading(wanted, Layout(folder))}
     extracted = _timed(sample, "extract", extract.task, reading, folder)
     slices = _slices(folder / "extract.arrow", extracted)
     units = [

@@ -19,10 +19,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path, PurePath, PurePosixPath
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipelines.copies import Copies
 from pipelines.extract.sandbox import Sandbox
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 _WILD = frozenset("*?[")
 _SETTLED = 2_000_000_000  # ns; a file changed this short before it was hashed may change again within its time stamp
 _THREADS = 4
+_LIST = 256  # files that a thread is given at a time, of a folder that has `_LISTS` such lists for each
+_LISTS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,10 @@ def take_inventory(
         idle: SimpleQueue[Sandbox] = SimpleQueue()  # each starts its process when it is first asked
         for _ in range(_THREADS):
             idle.put(stack.enter_context(Sandbox(log, seconds=limits.seconds, memory=limits.bytes)))
-        found = list(pool.map(lambda place: _examine(*place, known=known, idle=idle, copies=copies), places))
+        length = max(1, min(_LIST, len(places) // (_LISTS * _THREADS)))
+        lists = (places[at : at + length] for at in range(0, len(places), length))
+        examine = partial(_examine_all, known=known, idle=idle, copies=copies)
+        found = list(chain.from_iterable(pool.map(examine, lists)))
     fresh = {
         (source, place.uri): (stat, [replace(item, place="") for item in items])
         for (source, place), (items, stat, when) in zip(places, found, strict=True)
@@ -164,6 +170,10 @@ def _uri(relative: PurePath) -> str:
     """Forward slashes, composed characters (macOS gives decomposed names), undecodable bytes escaped."""
     text = os.fsencode(relative.as_posix()).decode("utf-8", "backslashreplace")
     return unicodedata.normalize("NFC", text)
+
+
+def _examine_all(places: list[tuple[str, Place]], **shared: Any) -> list[tuple[list[Input], _Stat | None, int]]:
+    return [_examine(source, place, **shared) for source, place in places]
 
 
 def _examine(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from corpus.opened import OpenedBuild
     from pipelines.pack import Slice
     from pipelines.preflight import Plan
-    from pipelines.stages.extract import Known
+    from pipelines.stages.extracted import Keys, Known
     from registry.ledger import Cut
 
 Row = dict[str, Any]
@@ -75,17 +75,19 @@ class Originals:
         return Plan(Path(owner.get("recipe", "recipe.yaml")), Recipe.model_validate(self._opened.manifest.recipe), {})
 
     @cached_property
-    def _known(self) -> Known:
-        from pipelines.stages.extract import Known
+    def _known(self) -> tuple[Keys, Known]:
+        from pipelines.stages.extracted import Keys, Known
 
-        return Known(self._opened.layout.stage("extract"))
+        keys = Keys(self._plan)
+        return keys, Known(self._opened.layout.stage("extract"), keys)
 
     def find(self, row: Row) -> Original | None:
         """The text of a document as its extractor gave it, or None where nothing of it is left."""
         from pipelines.inventory import Input
 
         item = Input(row["source"], row["uri"], "", 0, row["sha256"])
-        _, slices = self._known.find(self._plan, item) or ("", [])
+        keys, known = self._known
+        _, slices = known.find(keys.of_bytes(item), item.source) or ("", [])
         fetch(Path(piece.path) for piece in slices)
         for piece in slices:
             text = _part_in(piece, row["part"])

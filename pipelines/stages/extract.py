@@ -1,9 +1,8 @@
 """Stage 2: inputs -> packs of documents.
 
-A group of rows is what one input's bytes gave, under a key made of these bytes, the options of its format's extractor,
-the code, and what the source says of the kind of text. The same file under another name, or in a later build, is not
-read again; nor is a page when an option of the PDF extractor changes. Which format an input is of is known once it has
-been read: a record tells it, and an input that no record speaks of is read anyway.
+A group of rows is what one input's bytes gave, under a key (`pipelines.stages.extracted`). The same file under another
+name, or in a later build, is not read again; nor is a page when an option of the PDF extractor changes. An input that
+no record speaks of is read, whatever its format.
 """
 
 from __future__ import annotations
@@ -11,13 +10,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pipelines.copies import taken
 from pipelines.engine import Json, Task
-from pipelines.engine.records import code_version, fingerprint
+from pipelines.engine.records import fingerprint
 from pipelines.extract import Failure, Part, Raw
 from pipelines.extract.archive import Unpacker
 from pipelines.extract.sandbox import Sandbox
@@ -26,9 +26,9 @@ from pipelines.inventory import Input
 from pipelines.pack import PackWriter, Slice, plain, write_pack
 from pipelines.policy import REFUSED, forbids, reserved
 from pipelines.preflight import plan_once
-from pipelines.stages import Progress, Run, batches, results_on_record, sweep
+from pipelines.stages import Progress, Run, batches, sweep
+from pipelines.stages.extracted import Keys, Known
 from registry.errors import InputError, StageError
-from registry.names import extractor
 from registry.storage import is_url
 
 if TYPE_CHECKING:
@@ -38,10 +38,6 @@ if TYPE_CHECKING:
     from registry.layout import Layout
     from registry.recipe import Source
 
-CODE = (
-    "pipelines.extract", "pipelines.blocks", "pipelines.policy", "pipelines.stages.extract",
-    "lxml==", "trafilatura==", "resiliparse==", "pdfplumber==", "pypdfium2==", "datatrove==", "pyarrow==",
-)  # fmt: skip
 _SLICE_ROWS = 2000  # a slice is what one refine task takes at least
 _SLICE_CHARACTERS = 4 << 20
 
@@ -58,75 +54,33 @@ def schema() -> pa.Schema:
     return pa.schema([pa.field(name, pa.large_string() if name == "text" else pa.string()) for name in texts] + maps)
 
 
-def bytes_key(plan: Plan, item: Input) -> str:
-    """Names what extracting `item` depends on, but for the options of its format."""
-    source = _source(plan, item.source)
-    where = item.uri if item.error else Path(item.uri).suffix
-    limits = plan.recipe.extract.limits.model_dump()
-    policy = plan.recipe.policy
-    allowed = [forbids(policy, source), policy.reservations]
-    return fingerprint(item.sha256, where, allowed, source.kind, limits, code_version(*CODE))
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An input and the key of its bytes, which is made up once."""
 
-
-def key(plan: Plan, item: Input, format: str) -> str:  # noqa: A002
-    """Names what extracting `item`, which is of `format`, gives; "" where no extractor read it."""
-    return _key(plan, bytes_key(plan, item), format, item.source)
-
-
-def _key(plan: Plan, of_bytes: str, format: str, source: str) -> str:  # noqa: A002
-    return fingerprint(of_bytes, format, plan.options(format, _source(plan, source)) if format else {})
-
-
-def attempt_key(plan: Plan, item: Input) -> str:
-    """Names the reading of an input whose format is not known: the options of all formats count."""
-    options = [plan.options(name, _source(plan, item.source)) for name in sorted(extractor)]
-    return fingerprint(bytes_key(plan, item), options)
-
-
-def _source(plan: Plan, name: str) -> Source:
-    return next(source for source in plan.recipe.sources if source.name == name)
-
-
-class Known:
-    """What was extracted so far: the packs on record in `folder`."""
-
-    def __init__(self, folder: Path) -> None:
-        self._formats: dict[str, str] = {}
-        self._slices: dict[str, list[Slice]] = {}
-        for result in results_on_record(folder):
-            pack = str(folder / result["outputs"][0])
-            self._formats.update(result["formats"])
-            self._slices.update(
-                {key: [Slice(pack, *numbers) for numbers in slices] for key, slices in result["groups"]}
-            )
-
-    def find(self, plan: Plan, item: Input) -> tuple[str, list[Slice]] | None:
-        """The key and the slices of what `item` gave with the options of `plan`."""
-        format = self._formats.get(bytes_key(plan, item))  # noqa: A001
-        if format is None:
-            return None
-        name = key(plan, item, format)
-        return (name, self._slices[name]) if name in self._slices else None
+    item: Input
+    of_bytes: str
 
 
 def extract(run: Run, inputs: list[Input]) -> list[tuple[Input, str, list[Slice]]]:
     """Every input with the key and the slices of its documents, in the order of the inventory."""
-    folder, plan = run.layout.stage("extract"), run.plan
-    known = Known(folder)
-    unread = [(item, attempt_key(plan, item)) for item in inputs if known.find(plan, item) is None]
-    first = {k: item for item, k in reversed(unread)}  # the same bytes under several names are read once
-    missing = [((item, k), item.bytes) for item, k in unread if first[k] is item]
-    if missing:
-        run.perform(
-            "extract",
-            f"{__name__}:task",
-            (_task(run, batch, folder) for batch in batches(missing, run.plan.recipe.engine.task_bytes)),
-            "bytes",
-        )
-        known = Known(folder)
-    found = [(item, *_certain(known.find(plan, item), item)) for item in inputs]
-    sweep(folder, (piece.path for _, _, slices in found for piece in slices))
-    return found
+    folder, keys = run.layout.stage("extract"), Keys(run.plan)
+    wanted = [Wanted(item, keys.of_bytes(item)) for item in inputs]
+    known = Known(folder, keys)
+    found = [known.find(one.of_bytes, one.item.source) for one in wanted]
+    first: dict[str, Wanted] = {}  # the same bytes under several names are read once
+    for one, there in zip(wanted, found, strict=True):
+        if there is None:
+            first.setdefault(keys.of_attempt(one.of_bytes, one.item.source), one)
+    if first:
+        pairs = [((one, attempt), one.item.bytes) for attempt, one in first.items()]
+        cut = batches(pairs, run.plan.recipe.engine.task_bytes)
+        run.perform("extract", f"{__name__}:task", (_task(run, batch, folder) for batch in cut), "bytes")
+        known = Known(folder, keys)
+        found = [known.find(one.of_bytes, one.item.source) for one in wanted]
+    certain = [(one.item, *_certain(there, one.item)) for one, there in zip(wanted, found, strict=True)]
+    sweep(folder, (piece.path for _, _, slices in certain for piece in slices))
+    return certain
 
 
 def _certain(found: tuple[str, list[Slice]] | None, item: Input) -> tuple[str, list[Slice]]:
@@ -137,30 +91,31 @@ def _certain(found: tuple[str, list[Slice]] | None, item: Input) -> tuple[str, l
 
 def missing(plan: Plan, layout: Layout, inputs: list[Input]) -> list[Input]:
     """The inputs whose documents are not on record yet."""
-    known = Known(layout.stage("extract"))
-    return [item for item in inputs if known.find(plan, item) is None]
+    keys = Keys(plan)
+    known = Known(layout.stage("extract"), keys)
+    return [item for item in inputs if known.find(keys.of_bytes(item), item.source) is None]
 
 
 def _task(run: Run, batch: list[tuple[Any, int]], folder: Path) -> Task:
-    spec = {**run.recipe_spec, **reading(run.plan, [item for (item, _), _ in batch], run.layout)}
-    name = fingerprint([k for (_, k), _ in batch])
+    spec = {**run.recipe_spec, **reading([one for (one, _), _ in batch], run.layout)}
+    name = fingerprint([attempt for (_, attempt), _ in batch])
     return Task(name, spec, str(folder), max(1, sum(size for _, size in batch)))
 
 
-def reading(plan: Plan, inputs: list[Input], layout: Layout) -> Json:
+def reading(wanted: list[Wanted], layout: Layout) -> Json:
     """What a task has to know of the inputs that it reads."""
     items = [
         {
-            "key": bytes_key(plan, item),
-            "path": item.place,
-            "uri": item.uri,
-            "source": item.source,
-            "sha256": item.sha256,
-            "bytes": item.bytes,
-            "member": item.member,
-            "error": item.error,
+            "key": one.of_bytes,
+            "path": one.item.place,
+            "uri": one.item.uri,
+            "source": one.item.source,
+            "sha256": one.item.sha256,
+            "bytes": one.item.bytes,
+            "member": one.item.member,
+            "error": one.item.error,
         }
-        for item in inputs
+        for one in wanted
     ]
     return {"inputs": items, "log": str(layout.logs / "parsers.log"), "fetched": str(layout.fetched)}
 
@@ -168,7 +123,7 @@ def reading(plan: Plan, inputs: list[Input], layout: Layout) -> Json:
 def task(spec: Json, target: Path, progress: Progress) -> Json:
     """Extract the inputs of one task into one pack."""
     plan = plan_once(spec["recipe"], tuple(spec["changes"]))
-    limits = plan.recipe.extract.limits
+    limits, keys = plan.recipe.extract.limits, Keys(plan)
     output = target.with_suffix(".arrow")
     formats: list[list[str]] = []
     groups: list[Json | list[Any]] = []
@@ -179,9 +134,9 @@ def task(spec: Json, target: Path, progress: Progress) -> Json:
         write_pack(output, schema()) as pack,
     ):
         for item in spec["inputs"]:
-            format, rows = _read(plan, sandbox, item, nearby)  # noqa: A001
+            format, rows = _read(plan, keys.source(item["source"]), sandbox, item, nearby)  # noqa: A001
             formats.append([item["key"], format])
-            groups.append([_key(plan, item["key"], format, item["source"]), _add(rows, pack)])
+            groups.append([keys.of_format(item["key"], format, item["source"]), _add(rows, pack)])
             progress(item["bytes"])
     return {"outputs": [output.name], "formats": formats, "groups": groups}
 
@@ -237,9 +192,11 @@ def _add(rows: Iterator[dict[str, Any]], pack: PackWriter) -> list[list[int]]:
     return slices
 
 
-def _read(plan: Plan, sandbox: Sandbox, item: Json, nearby: _Nearby) -> tuple[str, Iterator[dict[str, Any]]]:
+def _read(
+    plan: Plan, source: Source, sandbox: Sandbox, item: Json, nearby: _Nearby
+) -> tuple[str, Iterator[dict[str, Any]]]:
     """The format of one input, "" where it was not read, and its rows: at least one, whatever happens."""
-    policy, source = plan.recipe.policy, _source(plan, item["source"])
+    policy = plan.recipe.policy
     if rule := forbids(policy, source):
         return "", iter([_row(Failure(REFUSED, rule), "")])
     try:

@@ -2,6 +2,8 @@
 
     engine.py       hand in, watch, hand in again what was lost, take up what an earlier driver left
     array.py        the files of an array: shares, events, output
+    batch.py        the script and arguments of an array
+    deaths.py       jobs that ended before they began
     job.py          what runs in a job
     commands.py     sbatch, squeue, scancel, scontrol, sinfo
 

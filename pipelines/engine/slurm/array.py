@@ -8,6 +8,7 @@ much as one that has stayed.
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,6 +17,8 @@ from typing import IO, Any
 from pipelines.engine import Event, Json, Task
 from pipelines.engine.taskfile import packed, unpacked
 from registry.publish import replacing, write_json
+
+_UNSEEN = {errno.ENOENT, errno.ESTALE}  # not there yet, or replaced behind an NFS client's back: the next look tells
 
 
 def write_bundle(folder: Path, number: int, tasks: Iterable[Task]) -> None:
@@ -74,7 +77,9 @@ class Heard:
             with self._path.open("rb") as file:
                 file.seek(self._at)
                 data = file.read()
-        except FileNotFoundError:
+        except OSError as error:
+            if error.errno not in _UNSEEN:
+                raise
             return []
         whole = data[: data.rfind(b"\n") + 1]
         self._at += len(whole)

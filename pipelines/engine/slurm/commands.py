@@ -19,8 +19,9 @@ _SECONDS = 60.0  # that a command may take
 _PATIENCE = 600.0  # seconds that the controller may be away, as when it is restarted
 _NEVER = {
     "AccountNotAllowed", "BadConstraints", "DependencyNeverSatisfied", "InvalidAccount", "InvalidQOS",
-    "JobHoldMaxRequeue", "PartitionNodeLimit", "PartitionTimeLimit", "QOSNotAllowed", "launch failed requeued held",
+    "PartitionNodeLimit", "PartitionTimeLimit", "QOSNotAllowed",
 }  # fmt: skip
+_PUT_BACK = {"BeginTime", "JobHoldMaxRequeue", "launch failed requeued held"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,25 @@ class Element:
     def blocked(self) -> bool:
         """It waits for what will never be."""
         return self.state == "PENDING" and self.reason in _NEVER
+
+    @property
+    def put_back(self) -> bool:
+        """Slurm could not launch it, as on a node that is gone, and holds it for minutes or for ever."""
+        return self.state == "PENDING" and self.reason in _PUT_BACK
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a job ended, as far as Slurm still knows it (5 minutes, by default)."""
+
+    state: str = ""
+    node: str = ""
+    why: str = ""
+
+    def __str__(self) -> str:
+        if not self.state:
+            return "vanished"
+        return f"ended {self.state}{self.node and f' on {self.node}'}{self.why and f' ({self.why})'}"
 
 
 def check_installed() -> None:
@@ -99,13 +119,13 @@ def cancel(*jobs: str) -> None:
         _run("scancel", *jobs)
 
 
-def end_of(job: str) -> str:
-    """How a job ended, as "NODE_FAIL on n2", while Slurm still knows it (5 minutes, by default)."""
+def end_of(job: str) -> End:
+    """How a job ended: its state and node, Slurm's reason and the exit code where these say more."""
     shown = _run("scontrol", "--oneliner", "show", "job", job).stdout
-    state, node = re.search(r"JobState=(\S+)", shown), re.search(r" (?:NodeList|BatchHost)=(\S+)", shown)
-    if state is None:
-        return "vanished"
-    return f"ended {state[1]}" + (f" on {node[1]}" if node and node[1] != "(null)" else "")
+    said = dict(re.findall(r"(?<!\S)(JobState|Reason|ExitCode|NodeList|BatchHost)=(\S+)", shown))
+    node = next((said[name] for name in ("BatchHost", "NodeList") if said.get(name, "(null)") != "(null)"), "")
+    why = [said.get("Reason", "None"), f"exit code {said.get('ExitCode', '0:0')}"]
+    return End(said.get("JobState", ""), node, ", ".join(w for w in why if w not in {"None", "exit code 0:0"}))
 
 
 def _ask(*command: str, script: str | None = None) -> str:

@@ -8,9 +8,8 @@ takes them up; what does not serve any more is cancelled. An error of ours cance
 from __future__ import annotations
 
 import hashlib
-import shlex
+import secrets
 import shutil
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +21,8 @@ from pipelines.engine.attempts import Attempts, Outcomes
 from pipelines.engine.records import await_record, read_record, version_here
 from pipelines.engine.slurm import commands
 from pipelines.engine.slurm.array import Heard, last_words, read_bundle, read_call, write_bundle, write_call
+from pipelines.engine.slurm.batch import arguments, script
+from pipelines.engine.slurm.deaths import EarlyDeaths
 from registry.errors import CorpusError, StageError, UsageError, nearest
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _PULSE = 1.0  # seconds between two looks at what the jobs have told
 _LOOK = 5.0  # seconds between two looks at the queue, which costs the controller more
 _MISSED = 2  # looks at the queue without a job after which it is gone: its files may be a little behind
 _GRACE = 60.0  # seconds after which the driver ends a job that should have ended a late task
-_EARLY_DEATHS = 3
+_BEHIND = 12  # such looks after which a job that ended well and has not told so will not: a network shows files late
 
 
 @dataclass(slots=True)
@@ -68,8 +69,7 @@ class SlurmEngine:
         self.folder = site.logs / "slurm"
         self.prefix = f"corpus-{hashlib.blake2b(str(site.work).encode(), digest_size=5).hexdigest()}-"
         self._limit = self.options.array
-        self._early_deaths = 0
-        self._ever_ready = False
+        self._deaths = EarlyDeaths()
 
     def __enter__(self) -> SlurmEngine:
         commands.check_installed()
@@ -103,6 +103,7 @@ class SlurmEngine:
     ) -> Outcomes:
         """Perform `function` on each task; tasks of jobs that failed or vanished are handed in again."""
         attempts = Attempts(function, tasks, retries=retries, timeout=timeout, on_event=on_event)
+        self._deaths = EarlyDeaths()
         arrays = self._take_up(attempts)
         looked = time.monotonic()
         while attempts.left:
@@ -125,13 +126,23 @@ class SlurmEngine:
         """All of the queue as one array."""
         tasks = attempts.take_all()
         count = min(self._limit, -(-len(tasks) // self.options.cpus))
-        folder = self.folder / f"{1 + max((int(path.name) for path in self.folder.iterdir()), default=0):04d}"
+        folder = self.folder / secrets.token_hex(4)  # no name twice: a job that is late must not find another's share
         jobs = {n: _Job(n, Heard(folder, n), tasks[n::count]) for n in range(count)}
         for n in range(count):
             write_bundle(folder, n, (attempts.tasks[task] for task in tasks[n::count]))
         write_call(folder, {**self._call(attempts), "jobs": count})
-        number = commands.submit(self._script(folder), self._arguments(folder, count))
+        number = self._hand_in(folder, count)
         return _Array(number, folder, jobs)
+
+    def _hand_in(self, folder: Path, count: int) -> int:
+        """To nodes on which no job has died before it began; to all, where Slurm has no others."""
+        given = script(self.options, folder), arguments(self.options, self.prefix, folder, count, self.site.workers)
+        if self._deaths.nodes:
+            try:
+                return commands.submit(given[0], [*given[1], f"--exclude={','.join(sorted(self._deaths.nodes))}"])
+            except UsageError:
+                self._deaths.nodes.clear()
+        return commands.submit(*given)
 
     def _call(self, attempts: Attempts) -> Json:
         return {
@@ -141,35 +152,14 @@ class SlurmEngine:
             "version": version_here(),
         }
 
-    def _script(self, folder: Path) -> str:
-        python = self.options.python or sys.executable
-        command = [python, "-P", "-m", "pipelines.engine.slurm.job", str(folder), str(self.options.cpus)]
-        return "\n".join(["#!/bin/bash", "set -e", *self.options.setup, f"exec {shlex.join(command)}", ""])
-
-    def _arguments(self, folder: Path, count: int) -> list[str]:
-        options = self.options
-        wished = {"partition": options.partition, "account": options.account, "qos": options.qos, "time": options.time}
-        wished["mem"] = options.memory.removesuffix("B")  # Slurm writes 4G
-        throttle = f"%{max(1, self.site.workers // options.cpus)}" if self.site.workers else ""
-        return [
-            f"--job-name={self.prefix}{folder.name}",
-            f"--array=0-{count - 1}{throttle}",
-            f"--cpus-per-task={options.cpus}",
-            f"--output={folder}/job-%a.log",
-            "--nodes=1",
-            "--ntasks=1",
-            "--no-requeue",  # the driver hands in again what was lost, and at once
-            *(f"--{name}={value}" for name, value in wished.items() if value),
-        ]
-
     # Watching
 
     def _listen(self, array: _Array, job: _Job, attempts: Attempts) -> None:
         for line in job.heard.lines():
             kind = line["kind"]
             if kind == "ready":
-                job.ready = self._ever_ready = True
-                self._early_deaths = 0
+                job.ready = True
+                self._deaths.begun(array.number)
             elif kind == "finished":
                 self._settle(array, job, attempts, "did not do it")
             elif (task := job.tasks[line["task"]]) is not None and not attempts.ended(task):
@@ -206,20 +196,31 @@ class SlurmEngine:
         blocked = [element for element in queued if element.blocked]
         if blocked:
             raise StageError(f"Slurm will never start job {blocked[0].job}: {blocked[0].reason}; it was cancelled")
-        there = {(element.job, element.index) for element in queued}
+        there = {(element.job, element.index): element for element in queued}
         for array in arrays:
             for job in list(array.jobs.values()):
-                job.missed = 0 if (array.number, job.number) in there else job.missed + 1
-                if job.missed >= _MISSED:
-                    self._listen(array, job, attempts)
-                    if job.number in array.jobs:
-                        self._settle(array, job, attempts, commands.end_of(f"{array.number}_{job.number}"))
+                element = there.get((array.number, job.number))
+                job.missed = 0 if element else job.missed + 1
+                if element is not None and element.put_back:
+                    commands.cancel(f"{array.number}_{job.number}")
+                    self._settle(array, job, attempts, f"was not launched by Slurm ({element.reason})")
+                elif job.missed >= _MISSED:
+                    self._part(array, job, attempts)
 
-    def _settle(self, array: _Array, job: _Job, attempts: Attempts, how: str) -> None:
+    def _part(self, array: _Array, job: _Job, attempts: Attempts) -> None:
+        """A job is no longer in the queue: what it told last counts, then how Slurm says that it ended."""
+        self._listen(array, job, attempts)
+        if job.number not in array.jobs:
+            return
+        end = commands.end_of(f"{array.number}_{job.number}")
+        if end.state != "COMPLETED" or job.missed >= _BEHIND:
+            self._settle(array, job, attempts, str(end), node=end.node)
+
+    def _settle(self, array: _Array, job: _Job, attempts: Attempts, how: str, *, node: str = "") -> None:
         """A job is over: what it did not tell of is on record, or lost, or was never begun."""
         del array.jobs[job.number]
         if not job.ready:
-            self._mourn(array, job, how)
+            how = self._mourn(array, job, how, node)
         untouched = job.ready and bool(job.deadlines)
         for task in job.tasks:
             if task is None or attempts.ended(task):
@@ -234,15 +235,16 @@ class SlurmEngine:
             else:
                 attempts.lose(task, "lost", f"its job {how}")
 
-    def _mourn(self, array: _Array, job: _Job, how: str) -> None:
-        """A job ended before it began. Where that is no accident, so will all others."""
-        self._early_deaths += 1
-        if self._early_deaths >= _EARLY_DEATHS or ("FAILED" in how and not self._ever_ready):
-            said = last_words(array.folder, job.number)
+    def _mourn(self, array: _Array, job: _Job, how: str, node: str) -> str:
+        """A job ended before it began; how, in its own words too. Where that is no accident, so will all others."""
+        self._deaths.add(array.number, node)
+        said = last_words(array.folder, job.number)
+        if self._deaths.no_accident():
             raise StageError(
                 f"Slurm's jobs fail before they begin ({array.number}_{job.number} {how}): {said}\n"
                 f"The nodes need corpus-foundry as it is here; engine.slurm.python and engine.slurm.setup say where"
             )
+        return f"{how} before it began: {said}"
 
     # Taking up
 

@@ -159,6 +159,13 @@ def test_a_node_without_our_packages_is_named(cluster: SlurmCluster, tmp_path: P
     wait_until(lambda: not cluster.jobs(), 30, "the jobs were not cancelled")
 
 
+def test_a_node_that_ends_every_job_at_once_is_left_out(cluster: SlurmCluster, tmp_path: Path) -> None:
+    """It is free again at once, and so is given job after job, each of which dies before it begins."""
+    outcomes, _ = perform(site(tmp_path, setup=['test "$SLURMD_NODENAME" != n2']), "double_slowly")
+    assert [outcome.status for outcome in outcomes] == ["done"] * 6
+    assert max(outcome.attempts for outcome in outcomes) == 2
+
+
 def test_setup_commands_run_before_the_job(cluster: SlurmCluster, tmp_path: Path) -> None:
     outcomes, _ = perform(site(tmp_path, setup=[f"echo $SLURM_ARRAY_TASK_ID >> {tmp_path}/setup"], array=1), "double")
     assert [outcome.status for outcome in outcomes] == ["done"] * 6
@@ -178,6 +185,17 @@ Path({str(tmp_path)!r}, "answer").write_text(" ".join(outcome.status for outcome
     subprocess.run(command, input=script, env=os.environ, text=True, check=True, capture_output=True)
     wait_until((tmp_path / "answer").exists, 90, f"no answer: {(tmp_path / 'driver.log')}")
     assert (tmp_path / "answer").read_text() == " ".join(["done"] * 6)
+
+
+def test_a_job_for_a_node_that_has_just_died_is_not_waited_for(cluster: SlurmCluster, tmp_path: Path) -> None:
+    """Slurm does not know yet, gives it a job, and holds that for two minutes when it does know."""
+    cluster.kill_node("n2")
+    began = time.monotonic()
+    outcomes, _ = perform(site(tmp_path, array=2), "double")
+    assert [outcome.status for outcome in outcomes] == ["done"] * 6
+    assert time.monotonic() - began < 90
+    cluster.start_node("n2")
+    wait_until(lambda: cluster.idle() == 2, 60, "the node did not come back")
 
 
 def test_a_node_that_dies_costs_its_task_one_attempt(cluster: SlurmCluster, tmp_path: Path) -> None:

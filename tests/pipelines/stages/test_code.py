@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.stages import dedup, extract, index, paragraphs, refine, survey, write
+from pipelines.stages import dedup, extracted, index, paragraphs, refine, survey, write
 
 # What a stage's work begins with, and what may change without changing a result of it: the plan, the engine, the records.
 WORK = {
-    "extract": (extract.CODE, ["pipelines.extract", "pipelines.blocks.readers", "pipelines.extract.sniff"]),
+    "extract": (extracted.CODE, ["pipelines.extract", "pipelines.blocks.readers", "pipelines.extract.sniff"]),
     "refine": (refine.CODE, ["pipelines.refine", "pipelines.blocks.filters"]),
     "index": (index.CODE, ["pipelines.dedup.index"]),
     "dedup": (dedup.CODE, ["pipelines.dedup.contained", "pipelines.dedup.planted", "pipelines.dedup.against"]),
