@@ -154,7 +154,7 @@ def test_a_job_that_can_never_start_is_cancelled(cluster: SlurmCluster, tmp_path
 
 
 def test_a_node_without_our_packages_is_named(cluster: SlurmCluster, tmp_path: Path) -> None:
-    with pytest.raises(StageError, match=r"on n[12]\): .*No module named 'pipelines'"):
+    with pytest.raises(StageError, match=r"on n[12] \(.*\): .*No module named 'pipelines'"):
         perform(site(tmp_path, python="/usr/bin/python3", setup=["unset PYTHONPATH"]), "double")
     wait_until(lambda: not cluster.jobs(), 30, "the jobs were not cancelled")
 
