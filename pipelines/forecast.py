@@ -25,7 +25,7 @@ from registry.publish import replacing
 if TYPE_CHECKING:
     from pipelines.preflight import Plan
 
-_INPUTS = 6  # of each source
+_LEAST, _MOST = 6, 200  # inputs of each source; few small ones would show little but how long a task takes to start
 _BYTES = 2_000_000  # of each source: about a second of HTML, a few of PDF
 STAGES = ("extract", "refine", "dedup", "write")
 
@@ -87,10 +87,12 @@ def forecast(plan: Plan, changes: Sequence[str], inputs: Iterable[Input]) -> For
 
 def _spread(items: list[Input]) -> list[Input]:
     """A few inputs from all over a list, no more than can be read soon, but one at least."""
-    step = max(1, len(items) // _INPUTS)
+    wanted = _BYTES * len(items) // max(1, sum(item.bytes for item in items))
+    count = min(max(wanted, _LEAST), _MOST)
+    step = max(1, len(items) // count)
     chosen: list[Input] = []
     filled = 0
-    for item in items[step // 2 :: step][:_INPUTS]:
+    for item in items[step // 2 :: step][:count]:
         if not chosen or filled + item.bytes <= _BYTES:
             chosen.append(item)
             filled += item.bytes
