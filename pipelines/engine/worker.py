@@ -88,10 +88,11 @@ def describe(error: BaseException, memory: int = 0) -> str:
 
 
 def _starved(error: BaseException, memory: int) -> bool:
-    """Whether it got no memory. Some C code then fails without an exception, and Python says that there is none."""
+    """Whether it got no memory. Some C code then fails without an exception, and a library is not loaded."""
     silent = isinstance(error, SystemError) and "without" in str(error)
     refused = isinstance(error, OSError) and error.errno == errno.ENOMEM
-    return isinstance(error, MemoryError) or (bool(memory) and (silent or refused))
+    unloaded = isinstance(error, ImportError) and "cannot map zero-fill pages" in str(error)
+    return isinstance(error, MemoryError) or (bool(memory) and (silent or refused or unloaded))
 
 
 def main() -> None:

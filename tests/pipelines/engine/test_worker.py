@@ -31,6 +31,8 @@ def test_a_lack_of_memory_names_the_limit_the_place_and_what_to_do(error: Except
 def test_other_errors_are_told_as_what_they_are() -> None:
     assert describe(OSError(errno.ENOSPC, "No space left on device", "x"), 1 << 30) == "No space left on device: x"
     assert describe(SystemError("a bug"), 1 << 30) == "SystemError: a bug"
+    assert "needs more than the 1,024 MB" in describe(ImportError("x.so: cannot map zero-fill pages"), 1 << 30)
+    assert describe(ImportError("No module named 'x'"), 1 << 30) == "ImportError: No module named 'x'"
     assert describe(SystemError("returned NULL without setting an exception")).startswith("SystemError: ")
     assert describe(StageError("two sentences. With a remedy."), 1 << 30) == "two sentences. With a remedy."
     assert describe(KeyError("x"), 1 << 30) == "KeyError: 'x'"
