@@ -26,11 +26,11 @@ sys.path.sort(key=lambda place: Path(place).resolve() == Path(__file__).resolve(
 
 import numpy as np
 
-from pipelines.dedup.buckets import rounds
 from pipelines.dedup.index import Sketched, columns_of, read_index, write_index
 from pipelines.dedup.link import band_links, whole_links
 from pipelines.dedup.minhash import draw_permutations, sign_with
 from pipelines.dedup.near import labelled, resolve
+from pipelines.dedup.rounds import rounds
 from pipelines.dedup.shelf import Shelf
 from pipelines.stages.link import parts_of
 from pipelines.stages.resolve import write_duplicates

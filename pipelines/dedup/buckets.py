@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numba import types
 
-from pipelines.dedup.index import band_name, hashed_rows
+from pipelines.dedup.index import hashed_rows
 from pipelines.dedup.kernel import kernel, vector
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     I64 = NDArray[np.int64]
 
-GROWTH = 4  # 1, 4 and 15 of 20 bands: after five, .78 of the pairs at 0.8 are linked and .98 of those at 0.9
 APART = np.uint32(0xFFFFFFFF)  # the label of a document that is not compared any more
 
 
@@ -35,15 +34,6 @@ class Bucketed(NamedTuple):
     end: I64
     label: I64  # small numbers, the same for documents that are linked
     size: I64  # how many shingles each has
-
-
-def rounds(bands: int) -> list[list[str]]:
-    """The bands in the rounds in which they are joined: the first alone, then GROWTH times as many each time."""
-    names, found, size = [band_name(band) for band in range(bands)], [], 1
-    while names:
-        found.append(names[:size])
-        names, size = names[size:], GROWTH * size
-    return found
 
 
 def buckets_of(shelf: Shelf, names: Sequence[str], part: int, parts: int, labels: NDArray[np.uint32]) -> Bucketed:

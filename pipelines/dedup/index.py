@@ -18,6 +18,7 @@ import numpy as np
 from numba import types
 
 from pipelines.dedup.kernel import kernel, vector
+from pipelines.dedup.rounds import ROW_BITS, ROWS, band_name
 from registry.errors import RecordError
 from registry.publish import replacing
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     U64 = NDArray[np.uint64]
     I64 = NDArray[np.int64]
 
-ROW_BITS = 20
-ROWS = 1 << ROW_BITS  # documents in an index at most
 WHOLE = "whole"  # the key that documents share whose shingles and figures are the same
 FACTS = ("id_high", "id_low", "content_high", "content_low", "merit", "form", "figures", "whole_hash")
 _VERSION = {"sketches": "4"}  # 4: words are hashed by their text's prefixes; others cannot be compared
@@ -44,11 +43,6 @@ class Sketched(NamedTuple):
     signatures: NDArray[np.uint32]  # [n, lanes]
     shingles: NDArray[np.uint32]  # sorted and unique by document, one after another
     offsets: I64  # [n + 1]
-
-
-def band_name(band: int) -> str:
-    """The column of the keys of a band."""
-    return f"band_{band:03d}"
 
 
 def hashed_rows(*columns: NDArray[Any]) -> U64:

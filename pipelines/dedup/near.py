@@ -18,8 +18,9 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
-from pipelines.dedup.buckets import APART, rounds
+from pipelines.dedup.buckets import APART
 from pipelines.dedup.link import band_links, common, whole_links
+from pipelines.dedup.rounds import rounds
 from registry.errors import RecordError
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numba import types
 
-from pipelines.dedup.index import ROW_BITS, ROWS, release
+from pipelines.dedup.index import release
 from pipelines.dedup.kernel import kernel, vector
+from pipelines.dedup.rounds import ROW_BITS, ROWS
 from registry.errors import RecordError
 
 if TYPE_CHECKING:

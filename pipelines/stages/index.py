@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pipelines.preflight import Plan
 
 CODE = (
-    "pipelines.dedup.index", "pipelines.dedup.kernel", "pipelines.dedup.survivors", "pipelines.stages.index",
-    "numba==", "numpy==", "pyarrow==",
+    "pipelines.dedup.index", "pipelines.dedup.kernel", "pipelines.dedup.rounds", "pipelines.dedup.survivors",
+    "pipelines.stages.index", "numba==", "numpy==", "pyarrow==",
 )  # fmt: skip
 _COLUMNS = ("id", "source", "fate", "chars", "measurements", "content", "form", "figures", "signature", "shingles")
 

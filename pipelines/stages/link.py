@@ -11,6 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.dedup.rounds import ROWS, rounds
 from pipelines.engine import Json, Task
 from pipelines.engine.records import fingerprint
 from pipelines.stages import Progress, Run
@@ -25,8 +26,6 @@ LEAST = 4  # ranges, so that no build is without parallel work
 
 def link(run: Run, spec: Json) -> list[str]:
     """The files of links of all rounds."""
-    from pipelines.dedup.buckets import rounds
-
     files: list[str] = _tasks(run, spec, ["known"], "", 1, "earlier builds") if spec["builds"] else []
     files += _tasks(run, spec, ["whole"], "", parts_of(spec, 1), "copies")
     tried = 0
@@ -39,8 +38,6 @@ def link(run: Run, spec: Json) -> list[str]:
 
 def parts_of(spec: Json, bands: int) -> int:
     """How many ranges, a power of two, the keys of so many bands are cut into."""
-    from pipelines.dedup.index import ROWS
-
     documents = spec["documents"]
     wanted = max(LEAST, documents * bands * _PER_KEY // spec["memory"], -(-documents // ROWS))
     return 1 << (int(wanted) - 1).bit_length()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.dedup.buckets import rounds
 from pipelines.dedup.index import Sketched, columns_of, read_index, write_index
 from pipelines.dedup.link import band_links, whole_links
 from pipelines.dedup.near import UNKNOWN, find_links, labelled, resolve
 from pipelines.dedup.planted import plant
+from pipelines.dedup.rounds import rounds
 from pipelines.dedup.shelf import Shelf
 from registry.errors import RecordError
 
