@@ -103,7 +103,7 @@ class SlurmEngine:
     ) -> Outcomes:
         """Perform `function` on each task; tasks of jobs that failed or vanished are handed in again."""
         attempts = Attempts(function, tasks, retries=retries, timeout=timeout, on_event=on_event)
-        self._deaths = EarlyDeaths()
+        self._deaths.forgive()
         arrays = self._take_up(attempts)
         looked = time.monotonic()
         while attempts.left:
@@ -135,14 +135,11 @@ class SlurmEngine:
         return _Array(number, folder, jobs)
 
     def _hand_in(self, folder: Path, count: int) -> int:
-        """To nodes on which no job has died before it began; to all, where Slurm has no others."""
-        given = script(self.options, folder), arguments(self.options, self.prefix, folder, count, self.site.workers)
-        if self._deaths.nodes:
-            try:
-                return commands.submit(given[0], [*given[1], f"--exclude={','.join(sorted(self._deaths.nodes))}"])
-            except UsageError:
-                self._deaths.nodes.clear()
-        return commands.submit(*given)
+        given = arguments(self.options, self.prefix, folder, count, self.site.workers)
+        avoided = self._deaths.avoid()
+        return commands.submit(
+            script(self.options, folder), [*given, *([f"--exclude={','.join(avoided)}"] if avoided else [])]
+        )
 
     def _call(self, attempts: Attempts) -> Json:
         return {
@@ -159,7 +156,7 @@ class SlurmEngine:
             kind = line["kind"]
             if kind == "ready":
                 job.ready = True
-                self._deaths.begun(array.number)
+                self._deaths.begun(array.number, line["node"])
             elif kind == "finished":
                 self._settle(array, job, attempts, "did not do it")
             elif (task := job.tasks[line["task"]]) is not None and not attempts.ended(task):

@@ -29,7 +29,7 @@ def main() -> None:
     if call["version"] != version_here():
         sys.exit(f"{socket.gethostname()} has another version of corpus-foundry than the build began with")
     told = Told(folder, number)
-    told.tell("ready", host=socket.gethostname())
+    told.tell("ready", node=os.environ.get("SLURMD_NODENAME", ""))
     tasks, places = TaskFile(folder), array("I")
     for place, task in enumerate(read_bundle(folder, number)):
         if read_record(Path(task.folder), task.id) is None:
