@@ -11,6 +11,7 @@ RFC 3849. No value belongs to anybody but by chance.
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -198,3 +199,14 @@ def measure_privacy(count: int) -> dict[str, float]:
     for type_ in POSITIVE:
         print(f"  {type_:<18} {recall[type_]:>6.3f} {precision[type_]:>9.3f}")
     return {"privacy_recall": round(min(recall.values()), 4), "privacy_precision": round(min(precision.values()), 4)}
+
+
+def show_real(texts: dict[str, list[str]]) -> None:
+    """Print what masking does to the four documents of each kind in which most is found: counts, and what is masked."""
+    print("\npersonal data in real documents")
+    for kind, some in texts.items():
+        every = [(mask(normalize(text)), len(text)) for text in some]
+        for masked, size in sorted(every, key=lambda one: (len(one[0].cuts), one[1]), reverse=True)[:4]:
+            counts = " ".join(f"{type_} {number}" for type_, number in masked.counts.items() if number) or "nothing"
+            marks = re.findall(r".{0,12}〈[^〈〉]{2,12}〉", masked.text)[:3] if masked.cuts else []
+            print(f"  {kind:<11} {size:>7} characters: {counts}", *marks, sep="  ")

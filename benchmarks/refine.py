@@ -11,7 +11,8 @@
 - `mecab_share`: the CPU time that MeCab alone takes for the lines that the stage asks it about, read one after the
   other, over that of the stage. `mecab_share_in_run`: what a clock around each of MeCab's parses counts while the stage
   runs, over that of the stage; MeCab's dictionary is then pushed out of the cache by our arrays between documents.
-- `privacy_recall`, `privacy_precision`: the lowest over the types of a labelled set that benchmarks/personal.py makes.
+- `privacy_recall`, `privacy_precision`: the lowest over the types of a labelled set that benchmarks/personal.py makes;
+  beside it, what masking does to 20 real documents.
 - `decontamination_recall` (`..._altered`: in another order, width, or with other numbers): the share of planted
   benchmark items that is found; `decontamination_false`: items found where none was planted (benchmarks/overlap.py).
 
@@ -37,7 +38,7 @@ sys.path.sort(key=lambda place: Path(place).resolve() == Path(__file__).resolve(
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from overlap import measure_decontamination
-from personal import measure_privacy
+from personal import measure_privacy, show_real
 from refine_datatrove import blocks
 from wanted import DAMAGE, DATA, KINDS, wanted
 
@@ -224,6 +225,7 @@ def main() -> None:
     speed, shares_of_mecab = speeds(texts, 0.5 if given.quick else 1.5)
     print("\nMB/s", *(f"{name} {value:.2f}" for name, value in speed.items()), f"; MeCab's share {shares_of_mecab}")
     privacy = measure_privacy(500 if given.quick else 2000)
+    show_real(texts)
     decontamination = measure_decontamination(given.data, quick=given.quick)
     result = {
         "false_rejections": round(max(false.values()), 4),
