@@ -38,22 +38,22 @@ def measure_all(docs: Texts, profiles: Sequence[Profile]) -> list[dict[str, floa
 
 def _column(name: str, docs: Texts, profiles: Sequence[Profile], of: list[int], failed: Failed) -> Column:
     """What a rule finds in each of `docs`, with the options that the profile at the place `of` it has for it."""
-    given = [profile.options.get(name) for profile in profiles]
+    measure, given = rule.get(name), [profile.options.get(name) for profile in profiles]
+    if not hasattr(measure, "of_many"):
+        return _one_by_one(name, docs, [given[at] or {} for at in of], failed)
     if all(options is given[0] for options in given):  # mostly, as most have none
-        return _measured(name, docs, given[0] or {}, failed)
-    found: Column = np.array([_measured(name, docs, options or {}, failed) for options in given])
-    return found[of, np.arange(len(docs))]
-
-
-def _measured(name: str, docs: Texts, options: Mapping[str, Any], failed: Failed) -> Column:
-    measure = rule.get(name)
-    if hasattr(measure, "of_many"):
-        found: Column = measure.of_many(docs, **options)
+        found: Column = measure.of_many(docs, **(given[0] or {}))
         return found
-    column = np.full(len(docs), np.nan)
+    columns: Column = np.array([measure.of_many(docs, **(options or {})) for options in given])
+    return columns[of, np.arange(len(docs))]
+
+
+def _one_by_one(name: str, docs: Texts, options: list[Mapping[str, Any]], failed: Failed) -> Column:
+    """The same of a rule on one document; not a number where it fails, which `failed` then tells of."""
+    measure, column = rule.get(name), np.full(len(docs), np.nan)
     for place, doc in enumerate(docs):
         try:
-            column[place] = measure(doc, **options)
+            column[place] = measure(doc, **options[place])
         except MemoryError:  # the worker's limit, no trait of the document
             raise
         except Exception as error:  # noqa: BLE001 - a rule of a domain may raise anything

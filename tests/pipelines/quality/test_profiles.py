@@ -135,3 +135,21 @@ def test_a_rule_that_fails_is_an_input_error_without_text(function: Any, detail:
     assert error.value.reason == "rule_failed"
     assert error.value.detail.startswith("of_a_domain: ")
     assert detail in error.value.detail
+
+
+def test_a_rule_of_a_domain_reads_each_document_once_with_the_options_of_its_own_profile(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    read: list[tuple[str, int]] = []
+
+    def over(doc: Text, *, number: int = 0) -> float:
+        read.append((doc.text, number))
+        return 1 / number
+
+    monkeypatch.setitem(rule._functions, "over", over)
+    plain, other = load_profile("record"), load_profile("record", [], {"over": {"at_most": 9, "number": 2}})
+    failed, measured = measure_all(Texts(Analyzer().analyze_all(["一つ", "二つ"])), [plain, other])
+    assert read == [("一つ", 0), ("二つ", 2)]
+    assert isinstance(failed, InputError)
+    assert not isinstance(measured, InputError)
+    assert measured["over"] == 0.5
