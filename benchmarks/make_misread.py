@@ -77,7 +77,7 @@ def main() -> None:
     folder = parser.parse_args().data
     draw, analyzer = random.Random(11), Analyzer()
     measured = {}
-    shipped, unseen = pairs.tables, make_tables(quarters(folder, (0, 2)) + encyclopedia(folder))
+    shipped, unseen = pairs.tables, pairs.tables_of(*make_tables(quarters(folder, (0, 2)) + encyclopedia(folder)))
     for part in (0, 1):
         pairs.tables = shipped if part else lambda: unseen  # type: ignore[assignment]
         for group, parts in groups(folder).items():

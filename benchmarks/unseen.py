@@ -68,7 +68,8 @@ def main() -> None:
     draw, analyzer = random.Random(11), Analyzer()
     totals: dict[str, Counter[str]] = {}
     for (kind, name), own in texts.items():
-        made = make_tables([text for other, some in texts.items() if other != (kind, name) for text in some] + common)
+        others = [text for other, some in texts.items() if other != (kind, name) for text in some]
+        made = pairs.tables_of(*make_tables(others + common))
         pairs.tables = lambda made=made: made  # type: ignore[assignment,misc]
         profile, some = load_profile(kind), [text[:6000] for text in draw.sample(own, min(MOST, len(own)))]
         rejected = [verdict.rule for verdict in verdicts(some, profile, analyzer) if verdict]

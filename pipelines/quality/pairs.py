@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numba import types
@@ -64,13 +64,21 @@ def pair_place(first: Any, second: Any) -> Any:
     return np.int64(mixed >> np.uint64(64 - PAIR_BITS))
 
 
+Tables: TypeAlias = "tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]"
+
+
 @cache
-def tables() -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+def tables() -> Tables:
+    """`tables_of` the bitmaps beside this file."""
+    here = Path(__file__)
+    return tables_of(*(np.fromfile(here.with_name(name), np.uint8) for name in ("pairs.bin", "kana.bin")))
+
+
+def tables_of(pairs: NDArray[np.uint8], usual_kana: NDArray[np.uint8]) -> Tables:
     """The bitmap of usual pairs, (2**18,), eight a byte; the role of each character; what two roles are together.
 
     A role is the place in the table of kana, or one of the three named here: so one look tells all of a pair.
     """
-    here = Path(__file__)
     scripts = alphabet.scripts()
     roles: NDArray[np.uint8] = _roles(scripts)
     roles[list(_ANYWHERE)] = _APART
@@ -81,10 +89,10 @@ def tables() -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
     kana = counts.copy()
     kana[KANA:], kana[:, KANA:], kana[_ANY_KANJI, _ANY_KANJI] = False, False, False
     usual = np.zeros_like(kana)
-    bits = np.unpackbits(np.fromfile(here.with_name("kana.bin"), np.uint8), count=KANA * KANA, bitorder="little")
+    bits = np.unpackbits(usual_kana, count=KANA * KANA, bitorder="little")
     usual[:KANA, :KANA] = bits.reshape(KANA, KANA)
     told = (counts * _COUNTS + kana * _KANA + (kana & ~usual) * _STRANGE).astype(np.uint8)
-    return np.fromfile(here.with_name("pairs.bin"), np.uint8), roles, told.ravel()
+    return pairs, roles, told.ravel()
 
 
 @kernel(vector(types.uint8, writable=True), _u8)
