@@ -8,6 +8,7 @@ prompt is masked in both. Which examples make step k is a pure function of (seed
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -99,12 +100,16 @@ class ExampleStream:
     def __init__(self, examples: list[Example], tokens: Tokens, *, length: int, contrast: bool, seed: int) -> None:
         self._examples, self._tokens, self._length = examples, tokens, length
         self._contrast, self._seed = contrast, seed
+        self._order = lru_cache(2)(self._permuted)  # a batch may reach into the next epoch
+
+    def _permuted(self, epoch: int) -> list[Example]:
+        order = np.random.default_rng([self._seed, epoch]).permutation(len(self._examples))
+        return [self._examples[place] for place in order.tolist()]
 
     def batch(self, indices: range) -> tuple[list[Example], tuple[Tensor, Tensor, Tensor]]:
         """Examples and their rows: all options of each, or the right one alone."""
-        size, seed = len(self._examples), self._seed
-        orders = {e: np.random.default_rng([seed, e]).permutation(size) for e in {i // size for i in indices}}
-        chosen = [self._examples[int(orders[i // size][i % size])] for i in indices]
+        size = len(self._examples)
+        chosen = [self._order(index // size)[index % size] for index in indices]
         options = [encoded(each, self._tokens, self._length, end=not self._contrast) for each in chosen]
         if self._contrast:
             return chosen, padded([row for rows in options for row in rows])

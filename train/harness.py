@@ -94,17 +94,23 @@ def _examples(rows: list[dict[str, Any]], name: str, told: dict[str, Any]) -> It
     ask = PROMPTS["ask"].get(name, PROMPTS["ask"]["exam"])
     for row in rows:
         if name == "chabsa":
-            options, facts, right = told["options"], row, -1
-            if row["polarity"] != "neutral":
-                right = [option.strip() for option in options].index(row["polarity"])
+            options, facts = told["options"], row
+            right = _polarity(row["polarity"], options)
         else:
             texts, numbers = ([choice[key] for choice in row["choices"]] for key in ("text", "id"))
-            every = {"texts": texts, "numbers": map(str, numbers), "letters": "ABCDEFGH"[: len(texts)]}
+            every = {"texts": texts, "numbers": map(str, numbers), "letters": [chr(65 + i) for i in range(len(texts))]}
             options = every[ask["options"] if told["options"] == "own" else told["options"]]
             question = "\n".join(filter(None, (row["question"], row.get("context"))))
             facts = {"ask": ask, "q": question, "choices": texts, "numbers": numbers}
             right = numbers.index(row["answer"])
         yield Example(template.render(system=PROMPTS["system"], **facts), tuple(options), right)
+
+
+def _polarity(told: str, options: list[str]) -> int:
+    """The option that says so, or -1 where none does, as for neutral ones."""
+    if told not in POLARITIES:
+        raise ValueError(f"there is no polarity {told!r}")
+    return next((i for i, option in enumerate(options) if option.strip() == told), -1)
 
 
 def is_numeric(example: Example) -> bool:
