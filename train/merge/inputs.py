@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from registry.errors import UsageError
+from registry.errors import RecordError, UsageError
 from train.files import read_json, settings
 from train.merge.config import Merge
 from train.merge.tensors import Checkpoint
@@ -51,5 +51,9 @@ def _check(reference: Checkpoint, other: Checkpoint, pair: str, *, same_tokenize
 def _vocabulary(folder: Path) -> Any:
     """What stands for a tokenizer: its model, without what is only the look of a chat. None where there is none."""
     path = folder / "tokenizer.json"
-    tokenizer = read_json(path, "") if path.is_file() else {}
-    return tokenizer.get("model"), tokenizer.get("added_tokens")
+    if not path.is_file():
+        return None
+    tokenizer = read_json(path, "")
+    if "model" not in tokenizer:
+        raise RecordError(f"{path} is damaged")
+    return tokenizer["model"], tokenizer.get("added_tokens")
