@@ -124,7 +124,7 @@ def bits(place: Path, steps: int) -> tuple[float, float]:
     held = list(documents(Shards(place / "finance", split="validation"), 30))
     models = (load_model(place / "llama", seed=0), load_model(place / "trained" / "model"))
     tokens = Tokens.load(place / "llama")
-    first, last = (bits_per_byte(model, held, tokens, length=128)["finance"].per_byte for model in models)
+    first, last = (bits_per_byte(model, held, tokens, length=128)["finance"].mean for model in models)
     return first, last
 
 

@@ -1,14 +1,11 @@
-"""Multiple choice by log-likelihood, and comparisons of models with their noise; what a model goes on to write.
+"""Multiple choice by log-likelihood, and what a model goes on to write.
 
-A choice is right where the right option has the highest sum of log-probabilities; `accuracy_norm` divides by the
-option's length in characters, as lm-evaluation-harness does. Every number comes with n and its standard error, every
-comparison of two models with a paired bootstrap over the same items: published differences on Japanese finance
-benchmarks are mostly within 2 standard errors.
+A choice is right where the right option has the highest sum of log-probabilities; the other way, `right_norm`, divides
+it by the option's length in characters, as lm-evaluation-harness does.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -17,38 +14,8 @@ import torch
 
 from train.examples import Example, encoded, likelihoods
 from train.model import evaluating, logits
+from train.score import BOOTSTRAP, Score
 from train.tokens import Tokens
-
-BOOTSTRAP = 2000
-
-
-def told(mean: float, error: float, n: int) -> dict[str, float | int | None]:
-    """A number with its noise in JSON, which knows no NaN."""
-    return {"mean": mean if math.isfinite(mean) else None, "error": error if math.isfinite(error) else None, "n": n}
-
-
-class Score(NamedTuple):
-    """A mean over items, with what it takes to judge it."""
-
-    items: list[float]
-
-    @property
-    def mean(self) -> float:
-        """Of the items."""
-        return float(np.mean(self.items)) if self.items else math.nan
-
-    @property
-    def error(self) -> float:
-        """Its standard error."""
-        n = len(self.items)
-        return float(np.std(self.items, ddof=1) / math.sqrt(n)) if n > 1 else math.nan
-
-    def told(self) -> dict[str, float | int | None]:
-        """In JSON."""
-        return told(self.mean, self.error, len(self.items))
-
-    def __str__(self) -> str:
-        return f"{self.mean:.3f} ± {self.error:.3f} (n={len(self.items)})"
 
 
 class Answered(NamedTuple):
@@ -62,37 +29,13 @@ class Answered(NamedTuple):
 def answer(model: Any, examples: Sequence[Example], tokens: Tokens, *, length: int) -> Answered:
     """Choose by log-likelihood."""
     rows = [row for example in examples for row in encoded(example, tokens, length, end=False)]
-    found = iter(likelihoods(model, rows, at_once=32))
+    found = iter(likelihoods(model, rows))
     own = [np.array([next(found) for _ in example.options]) for example in examples]
     sizes = [[max(1, len(option)) for option in example.options] for example in examples]
     choices = [int(each.argmax()) for each in own]
     right = Score([float(c == e.answer) for c, e in zip(choices, examples, strict=True)])
     normed = [float((o / s).argmax() == e.answer) for o, s, e in zip(own, sizes, examples, strict=True)]
     return Answered(choices, right, Score(normed))
-
-
-class Difference(NamedTuple):
-    """Of two models on the same items: mean and 95 % interval of the bootstrap."""
-
-    mean: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.mean:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
-
-
-def paired(first: Sequence[float], second: Sequence[float], *, seed: int = 0) -> Difference:
-    """How much better the second is: a paired bootstrap over items.
-
-    Raises:
-        ValueError: they are not of the same items.
-    """
-    if len(first) != len(second) or len(first) == 0:
-        raise ValueError(f"{len(first)} and {len(second)} items cannot be paired")
-    differences, draw = np.array(second) - np.array(first), np.random.default_rng(seed)
-    means = [draw.choice(differences, differences.size).mean() for _ in range(BOOTSTRAP)]
-    return Difference(float(differences.mean()), *map(float, np.quantile(means, [0.025, 0.975])))
 
 
 def adjusted_f1(gold: Sequence[str], predicted: Sequence[str], *, classes: Sequence[str]) -> float:

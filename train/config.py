@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from registry.configuration import Section
+from registry.packing import Method
 
 
 class SourceOfTokens(Section):
@@ -35,7 +36,11 @@ class Data(Section):
     length: int = Field(2048, ge=2, description="Tokens in a sequence.")
     batch: int = Field(64, ge=1, description="Sequences in a step, over all processes.")
     micro: int = Field(8, ge=1, description="Sequences that go through the model at once; gradients are accumulated.")
-    packing: Literal["best_fit", "concatenate"] = Field("best_fit", description="How documents fill sequences.")
+    packing: Method = Field(
+        "best_fit",
+        description="How documents fill sequences: `best_fit`, `concatenate` (cut where one is full), or `single` (each"
+        " its own), for models that cannot tell two in one apart.",
+    )
     examples: Examples | None = Field(None, description="Numeric choices or instructions beside the text.")
 
     @model_validator(mode="after")
@@ -98,6 +103,11 @@ class Train(Section):
     schedule: str = Field("cosine", description="Of the learning rate: cosine, wsd, rewarm or constant.")
     schedule_options: dict[str, Any] = Field({}, description="Options of the schedule, such as `{warmup: 0.02}`.")
     precision: Literal["bf16", "fp32"] = Field("bf16", description="Of the arithmetic; weights are float32 masters.")
+    attention: str | None = Field(
+        None,
+        description="Kernel of transformers, such as `flex_attention`, which skips what a document does not see; none:"
+        " its own choice.",
+    )
     lora: Lora | None = Field(None, description="Train adapters; without it all parameters.")
     checkpoints: Checkpoints = Field(Checkpoints(), description="What is kept.")
     validation: Validation = Field(Validation(), description="Bits per byte while training.")

@@ -6,6 +6,7 @@ never the best one; every model after the first is compared to it by a paired bo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,18 @@ from jinja2 import Template
 
 from registry.publish import write_json, write_text
 from registry.shards import Shards
-from train.answers import Answered, Score, adjusted_f1, answer, bootstrap_error, generate, paired, told
+from train.answers import Answered, adjusted_f1, answer, bootstrap_error, generate
 from train.bits import bits_per_byte, documents
 from train.config import Evaluate
 from train.examples import Example
 from train.harness import POLARITIES, is_numeric, read_task
 from train.model import load_model
 from train.processes import Processes
+from train.score import Score, paired, told
 from train.tokens import Tokens, tokenizer_of
 
 KINDS = ("bits_per_byte", "accuracy", "adjusted_f1", "lm_eval")
-Items = dict[str, list[float]]  # of which comparisons are made: right choices, and documents' bits per byte negated
+Items = dict[str, Score]  # of which comparisons are made: right choices, and bits per byte negated
 
 
 def evaluate(config: Evaluate, folder: Path, out: Path) -> dict[str, Any]:
@@ -63,22 +65,22 @@ def _predict(config: Evaluate, folder: Path, model: Any, tokens: Tokens, found: 
         held = documents(Shards(folder / build, split="validation"), config.documents)
         for source, bits in bits_per_byte(model, held, tokens, length=config.length).items():
             key = name if source == name else f"{name}/{source}"
-            found["bits_per_byte"][key] = told(bits.per_byte, bits.error, len(bits.bits))
-            items[key] = [-b / max(1, n) for b, n in zip(bits.bits, bits.bytes, strict=True)]
+            found["bits_per_byte"][key] = bits.told()
+            items[key] = Score([-b for b in bits.items], bits.sizes)
 
 
 def _choose(config: Evaluate, folder: Path, model: Any, tokens: Tokens, found: dict[str, Any], items: Items) -> None:
     """Multiple choice, of every prompt version and their mean."""
     for task in config.tasks:
-        versions: list[list[float]] = []
+        versions: list[Sequence[float]] = []
         for version, examples in read_task(folder / task.file, task.prompts).items():
             key, answered = f"{task.name}/{version}", answer(model, examples, tokens, length=config.length)
             found["accuracy"][key] = _accuracy(examples, answered)
             if any(example.answer < 0 for example in examples):
                 found["adjusted_f1"][key] = _f1(examples, answered.choices)
             versions.append(answered.right.items)
-        items[task.name] = [sum(row) / len(row) for row in zip(*versions, strict=True)]
-        found["accuracy"][task.name] = Score(items[task.name]).told()
+        items[task.name] = Score([sum(row) / len(row) for row in zip(*versions, strict=True)])
+        found["accuracy"][task.name] = items[task.name].told()
 
 
 def _accuracy(examples: list[Example], answered: Answered) -> dict[str, Any]:
@@ -106,6 +108,7 @@ def table(results: dict[str, Any]) -> str:
         for kind in KINDS:
             for key, one in found[kind].items():
                 error = "" if one["error"] is None else f" ± {one['error']:.3f}"
-                lines.append(f"{name:<24}{kind:<15}{key:<32}{one['mean']:.3f}{error} (n={one['n']})")
+                mean = "none" if one["mean"] is None else f"{one['mean']:.{'3f' if abs(one['mean']) < 1e5 else '3e'}}"
+                lines.append(f"{name:<24}{kind:<15}{key:<32}{mean}{error} (n={one['n']})")
         lines += [f"{name:<24}{'over the first':<15}{key:<32}{how}" for key, how in found.get("compared", {}).items()]
     return "\n".join(lines)

@@ -8,6 +8,7 @@ prompt is masked in both. Which examples make step k is a pure function of (seed
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,6 +32,7 @@ class Example(NamedTuple):
     answer: int
 
 
+_AT_ONCE = 1 << 13  # tokens: 3 GB of logits where a vocabulary has 100,000
 Row = tuple[list[int], int]  # tokens, and how many of the last ones are predicted
 
 
@@ -58,11 +60,15 @@ def read_examples(path: Path) -> list[Example]:
 def encoded(example: Example, tokens: Tokens, length: int, *, end: bool) -> list[Row]:
     """A row for each option: prompt and option, cut from the left to `length`; the option's tokens are predicted.
 
-    Prompt and option are encoded apart, as the log-likelihood of an option is defined by its own tokens.
+    As in lm-evaluation-harness both are encoded as one text, and what is longer than the prompt alone, without the
+    spaces at its end, is the option's.
     """
-    prompt, last = tokens.prompt(example.prompt), [tokens.end] if end and tokens.end is not None else []
-    answers = [[*tokens.ids(option), *last] for option in example.options]
-    return [([*prompt, *answer][-length:], min(len(answer), length - 1)) for answer in answers]
+    before, last = tokens.prompt(example.prompt.rstrip()), [tokens.end] if end and tokens.end is not None else []
+    if example.prompt:
+        rows = [[*tokens.prompt(example.prompt + option), *last] for option in example.options]
+    else:
+        rows = [[*before, *tokens.ids(option), *last] for option in example.options]
+    return [(row[-length:], min(max(1, len(row) - len(before)), len(row) - 1, length - 1)) for row in rows]
 
 
 def padded(rows: list[Row]) -> tuple[Tensor, Tensor, Tensor]:
@@ -81,14 +87,27 @@ def scores(found: Tensor, targets: Tensor) -> Tensor:
     return -nats(found, targets).sum(dim=1)
 
 
-def likelihoods(model: Any, rows: list[Row], *, at_once: int) -> list[float]:
-    """The log-likelihood of what is predicted of each row, in nats."""
-    found: list[float] = []
+def likelihoods(model: Any, rows: list[Row]) -> list[float]:
+    """The log-likelihood of what is predicted of each row, in nats; rows of like length are read at once."""
+    found = [0.0] * len(rows)
     with evaluating(model) as device:
-        for start in range(0, len(rows), at_once):
-            ids, positions, targets = (t.to(device) for t in padded(rows[start : start + at_once]))
-            found += scores(logits(model, ids, positions), targets).tolist()
+        for batch in _batches([len(ids) for ids, _ in rows]):
+            ids, positions, targets = (t.to(device) for t in padded([rows[number] for number in batch]))
+            for number, score in zip(batch, scores(logits(model, ids, positions), targets).tolist(), strict=True):
+                found[number] = score
     return found
+
+
+def _batches(lengths: list[int]) -> Iterator[list[int]]:
+    """Numbers of rows, the shortest first, in batches of at most `_AT_ONCE` tokens with their padding."""
+    batch: list[int] = []
+    for number in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if batch and (len(batch) + 1) * lengths[number] > _AT_ONCE:
+            yield batch
+            batch = []
+        batch.append(number)
+    if batch:
+        yield batch
 
 
 class ExampleStream:
@@ -115,11 +134,11 @@ class ExampleStream:
             return chosen, padded([row for rows in options for row in rows])
         return chosen, padded([rows[each.answer] for rows, each in zip(options, chosen, strict=True)])
 
-    def loss(self, found: Tensor, targets: Tensor, chosen: list[Example]) -> Tensor:
-        """Mean loss of the examples, in nats: per example where options compete, per token otherwise."""
+    def loss(self, found: Tensor, targets: Tensor, chosen: list[Example]) -> tuple[Tensor, int]:
+        """Sum of the losses in nats, and of how many: of examples where options compete, of tokens otherwise."""
         likely = scores(found, targets)
         if not self._contrast:
-            return -likely.sum() / (targets != IGNORED).sum().clamp(min=1)
+            return -likely.sum(), int((targets != IGNORED).sum())
         groups = torch.split(likely, [len(example.options) for example in chosen])
         each = [group.log_softmax(0)[example.answer] for group, example in zip(groups, chosen, strict=True)]
-        return -torch.stack(each).mean()
+        return -torch.stack(each).sum(), len(chosen)

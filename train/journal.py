@@ -28,15 +28,19 @@ def peak_flops(device: torch.device) -> float | None:
 def flops_per_token(model: Any, length: int) -> float:
     """Of a forward and a backward pass: 6 per trained weight of a matrix product, 4 per frozen one, and attention.
 
+    Of experts, whose weights transformers stacks, those that a token is sent to count.
     As in PaLM, 2204.02311, recomputed activations do not count, and neither does what documents shorter than the
     sequence save; but of attention only the causal half counts, 6 per layer, value of its heads and token before.
     """
-    config = model.config
+    config = model.config.get_text_config()
     looked_up = None if config.tie_word_embeddings else model.get_input_embeddings().weight
     matrices = (p for p in model.parameters() if p.ndim >= 2 and p is not looked_up)
-    heads = config.num_attention_heads
-    width = heads * (getattr(config, "head_dim", None) or config.hidden_size // heads)
-    products = sum((6 if p.requires_grad else 4) * p.numel() for p in matrices)
+    heads = getattr(config, "num_attention_heads", 0)  # Mamba has none
+    width = heads * (getattr(config, "head_dim", None) or config.hidden_size // max(1, heads))
+    active = getattr(config, "num_experts_per_tok", 0)
+    products = sum(
+        (6 if p.requires_grad else 4) * p.numel() * (active / len(p) if p.ndim == 3 and active else 1) for p in matrices
+    )
     return float(products + 6 * config.num_hidden_layers * width * length)
 
 

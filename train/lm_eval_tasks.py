@@ -14,11 +14,11 @@ from typing import Any
 import torch
 
 from registry.errors import UsageError
-from train.answers import told
 from train.config import LmEval
+from train.score import Score, told
 
 
-def measure(model: Path, wanted: LmEval, folder: Path) -> tuple[dict[str, Any], dict[str, list[float]]]:
+def measure(model: Path, wanted: LmEval, folder: Path) -> tuple[dict[str, Any], dict[str, Score]]:
     """Mean, standard error and n by "TASK/METRIC", and the items of accuracies, for comparisons.
 
     Raises:
@@ -40,7 +40,7 @@ def measure(model: Path, wanted: LmEval, folder: Path) -> tuple[dict[str, Any], 
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise UsageError(f"lm_eval cannot run {', '.join(wanted.tasks)}: {type(error).__name__}: {error}") from None
     results: dict[str, Any] = {}
-    items: dict[str, list[float]] = {}
+    items: dict[str, Score] = {}
     for task, measured in found["results"].items():
         samples = found.get("samples", {}).get(task, [])
         for key, value in measured.items():
@@ -50,5 +50,5 @@ def measure(model: Path, wanted: LmEval, folder: Path) -> tuple[dict[str, Any], 
             noise = measured.get(f"{metric}_stderr,none")  # "N/A" where it knows none
             results[f"{task}/{metric}"] = told(value, noise if isinstance(noise, float) else math.nan, len(samples))
         if samples and all("acc" in sample for sample in samples):
-            items[f"lm_eval/{task}"] = [float(sample["acc"]) for sample in samples]
+            items[f"lm_eval/{task}"] = Score([float(sample["acc"]) for sample in samples])
     return results, items

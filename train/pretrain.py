@@ -125,9 +125,10 @@ def _learn_examples(run: Run, examples: ExampleStream, wanted: Examples) -> floa
     chosen, rows = examples.batch(range(begin + processes.rank, begin + wanted.size, processes.world))
     ids, positions, targets = (row.to(processes.device) for row in rows)
     with _passing(run, last=True):
-        loss = examples.loss(logits(run.wrapped, ids, positions), targets, chosen)
-        (loss * wanted.weight).backward()
-    return processes.total([float(loss.detach())])[0] / processes.world
+        loss, count = examples.loss(logits(run.wrapped, ids, positions), targets, chosen)
+        nats, every = processes.total([float(loss.detach()), count])
+        (loss * (wanted.weight * processes.world / max(1.0, every))).backward()
+    return nats / max(1.0, every)
 
 
 @contextmanager
@@ -171,7 +172,7 @@ def validate(run: Run) -> dict[str, float]:
     for build, shards in run.validation.items():
         texts = documents(shards, run.config.validation.documents)
         for source, bits in bits_per_byte(run.wrapped, texts, run.tokens, length=run.config.data.length).items():
-            found[f"{build.name}/{source}" if source in found else source] = bits.per_byte
+            found[f"{build.name}/{source}" if source in found else source] = bits.mean
     return found
 
 

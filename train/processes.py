@@ -64,7 +64,7 @@ class Processes(NamedTuple):
         dist.all_reduce(tensor)
         return tensor.tolist()
 
-    def wrap(self, model: nn.Module, how: Literal["ddp", "fsdp"], *, bf16: bool) -> Any:
+    def wrap(self, model: Any, how: Literal["ddp", "fsdp"], *, bf16: bool) -> Any:
         """The model with its gradients shared: copies (DDP), or parameters in shards by decoder layer (FSDP2)."""
         if self.world == 1:
             return model
@@ -76,8 +76,9 @@ class Processes(NamedTuple):
         mesh = init_device_mesh(self.device.type, (self.world,))
         kind = torch.bfloat16 if bf16 else torch.float32
         policy = MixedPrecisionPolicy(param_dtype=kind, reduce_dtype=torch.float32)
-        layers = max((m for m in model.modules() if isinstance(m, nn.ModuleList)), key=len)
-        for module in (*layers, model):
+        depth = model.config.get_text_config().num_hidden_layers
+        layers = (m for m in model.modules() if isinstance(m, nn.ModuleList) and len(m) == depth)
+        for module in (*next(layers, ()), model):
             fully_shard(module, mesh=mesh, mp_policy=policy)
         return model
 

@@ -93,15 +93,15 @@ class Run:
         """The model: of the last checkpoint, or where the run begins."""
         config = self.config
         if last and not config.lora:
-            self.plain = load_model(last[0])
+            self.plain = load_model(last[0], attention=config.attention)
         else:
-            self.plain = load_model(start, seed=config.seed if config.init else None)
+            self.plain = load_model(start, seed=config.seed if config.init else None, attention=config.attention)
         self.targets = lora.add_adapters(self.plain, config.lora, seed=config.seed) if config.lora else []
         if last and config.lora:
             lora.load_adapter(last[0], self.plain)
-        check_leakage(self.plain.to(self.processes.device))
+        check_leakage(self.plain.to(self.processes.device), single=config.data.packing == "single")
         if config.recompute:
-            self.plain.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+            self.plain.activation_checkpointing_enable({"use_reentrant": False})
             self.plain.enable_input_require_grads()
 
     def _vocabulary(self) -> int:

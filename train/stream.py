@@ -1,9 +1,8 @@
 """Shards -> sequences for training, in an order that is a pure function of (seed, index).
 
 Documents are packed into sequences of a fixed length by `registry.packing`: best-fit fills 99.99 % of the room and cuts
-no document that fits. Sources are mixed by weight: of every 1,024 sequences each has its exact share, in shuffled
-places, and as sequences are full this is its share of the tokens. A source begins its next epoch, packed anew, when it
-has been read.
+no document that fits. Sources are mixed by their weight in tokens: of every 1,024 sequences each has its exact
+share, in shuffled places. A source begins its next epoch, packed anew, when it has been read.
 
 So there is no state to save: to resume is to ask for the next index, whatever the batch size or the number of processes
 was. What an epoch needs is its packing (0.4 us a document, once). Sequences of 2,048 tokens come at 80 million tokens a
@@ -51,7 +50,8 @@ class Stream:
         sources: what is mixed.
         length: tokens in a sequence.
         seed: of packing and mixing.
-        method: "best_fit", or "concatenate" where documents are cut wherever a sequence is full.
+        method: "best_fit", "concatenate" where documents are cut wherever a sequence is full, or "single": each has its
+            own.
         vocabulary: ids must be below; of the model that is trained.
 
     Raises:
@@ -64,7 +64,7 @@ class Stream:
         if length < 2 or not sources or min(source.weight for source in sources) <= 0:
             raise UsageError(f"{len(sources)} sources, each of a positive weight, in sequences of {length} tokens?")
         self._readers = [_Reader(source, length, seed + 1000003 * i, method) for i, source in enumerate(sources)]
-        self._counts = _shares(np.array([source.weight for source in sources], dtype=np.float64))
+        self._counts = _shares(np.array([s.weight / r.filled for s, r in zip(sources, self._readers, strict=True)]))
         self._length, self._seed, self._vocabulary, self._method = length, seed, vocabulary, method
         self._block, self._order = -1, np.empty(0, np.int64)
 
@@ -90,6 +90,9 @@ class Stream:
         for row in range(size):
             source, place = self._locate(index + row)
             self._readers[source].fill(place, result.input_ids[row], result.positions[row], result.targets[row])
+        if self._method == "single":  # no longer than its longest row
+            last = int(np.max(np.nonzero(result.targets != IGNORED)[1], initial=0))
+            result = Batch(*(array[:, : last + 2] for array in result))
         if (largest := int(result.input_ids.max())) >= self._vocabulary:
             raise RecordError(
                 f"the shards have token {largest}, the model {self._vocabulary} tokens: they were made for another one"
@@ -121,8 +124,13 @@ class _Reader:
         self._epoch, self._packed = 0, self._pack(0)
 
     def __len__(self) -> int:
-        """Sequences in an epoch: the same in each, as both methods need as many for any order of the documents."""
+        """Sequences in an epoch: the same in each, as all methods need as many for any order of the documents."""
         return len(self._packed)
+
+    @property
+    def filled(self) -> float:
+        """Share of the sequences that holds tokens; the same in each epoch."""
+        return self._packed.fill
 
     def _pack(self, epoch: int) -> Packed:
         return pack(self.lengths, self._length, seed=self._seed, epoch=epoch, method=self._method)

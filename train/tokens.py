@@ -33,7 +33,10 @@ class Tokens(NamedTuple):
             tokenizer = Tokenizer.from_str((folder / "tokenizer.json").read_text(encoding="utf-8"))
         except Exception as error:  # noqa: BLE001 - the Rust library raises Exception itself
             why = getattr(error, "strerror", None) or error
-            raise UsageError(f"{folder} has no tokenizer.json that can be read: {why}") from None
+            raise UsageError(
+                f"{folder} has no tokenizer.json that can be read: {why}; transformers writes one by"
+                " AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)"
+            ) from None
         begin, end = (tokenizer.token_to_id(_control_token(folder, name)) for name in ("bos_token", "eos_token"))
         return cls(folder, tokenizer, end if begin is None else begin, end)
 
@@ -42,8 +45,13 @@ class Tokens(NamedTuple):
         return list(self.tokenizer.encode(text, add_special_tokens=False).ids)
 
     def prompt(self, text: str) -> list[int]:
-        """The tokens of a text, after the one that begins texts."""
-        return [*([] if self.begin is None else [self.begin]), *self.ids(text)]
+        """The tokens of what a model goes on from: with those before it that the tokenizer puts there, never twice."""
+        if not text and self.begin is not None:
+            return [self.begin]
+        begun = self.begin is not None and text.startswith(
+            self.tokenizer.decode([self.begin], skip_special_tokens=False)
+        )
+        return list(self.tokenizer.encode(text, add_special_tokens=not begun).ids)
 
     def copy(self, out: Path) -> None:
         """Copy all that it is made of."""

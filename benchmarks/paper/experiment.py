@@ -26,7 +26,7 @@ import torch
 import corpus
 from benchmarks.paper import texts
 from registry.shards import Shards
-from train.answers import Score, answer, generate, paired
+from train.answers import answer, generate
 from train.bits import bits_per_byte, documents
 from train.config import Train
 from train.examples import encoded, read_examples
@@ -36,6 +36,7 @@ from train.merge.run import merge
 from train.merge.tensors import Checkpoint
 from train.model import load_model
 from train.pretrain import train
+from train.score import Score, paired
 from train.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ def perplexity(model: Module, tokens: Tokens, out: Path, kind: str) -> float:
     held += [d for d in documents(Shards(out / "demo", split="validation"), 30) if d[0] in texts.SOURCES[kind]]
     bits = bits_per_byte(model, held, tokens, length=64)
     count = sum(len(document) - 1 for _, document in held)
-    return float(2 ** (sum(sum(each.bits) for each in bits.values()) / count))
+    return float(2 ** (sum(sum(each.items) for each in bits.values()) / count))
 
 
 def form(model: Module, tokens: Tokens, words: list[str], count: int) -> Score:
@@ -246,8 +247,8 @@ def verdicts(rows: dict[str, Row], out: Path) -> dict[str, bool]:
 
 def observations(rows: dict[str, Row]) -> dict[str, bool]:
     """What the papers would have one expect, beyond the acceptance tests: by a paired bootstrap over the questions."""
-    base = rows["base"].numeric.items
-    gain, both = (paired(base, rows[name].numeric.items) for name in ("numeric LoRA", "both, exact sum"))
+    base = rows["base"].numeric
+    gain, both = (paired(base, rows[name].numeric) for name in ("numeric LoRA", "both, exact sum"))
     return {
         f"numeric LoRA answers more than base: {gain}": gain.low > 0,
         f"so does its exact sum with the domain LoRA: {both}": both.low > 0,

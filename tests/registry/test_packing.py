@@ -15,7 +15,7 @@ from registry.errors import UsageError
 from registry.packing import LARGEST, pack
 
 HOUSE = Path(__file__).resolve().parents[2]
-METHODS = ["best_fit", "concatenate"]
+METHODS = ["best_fit", "concatenate", "single"]
 lengths_ = st.lists(st.integers(0, 60), max_size=80)
 
 
@@ -51,6 +51,8 @@ def test_every_token_is_in_one_bin_and_no_bin_is_over_full(lengths, capacity, me
     assert all(0 < size <= capacity for size in sizes)
     if method == "concatenate":
         assert all(size == capacity for size in sizes[:-1])
+    if method == "single":
+        assert len(packed.documents) == len(packed)
     if sizes:
         assert packed.fill == pytest.approx(sum(lengths) / (len(sizes) * capacity))
 

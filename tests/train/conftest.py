@@ -64,13 +64,27 @@ ARCHITECTURES = {
 }  # fmt: skip
 
 
+APART = {  # cannot keep the documents of a sequence apart: no positions for the mask, or states that run on
+    "gpt_oss": {
+        "model_type": "gpt_oss", "architectures": ["GptOssForCausalLM"], "num_key_value_heads": 2, "head_dim": 8,
+        "num_local_experts": 4, "num_experts_per_tok": 2, "sliding_window": 9,
+    },
+    "qwen3_5_text": {
+        "model_type": "qwen3_5_text", "architectures": ["Qwen3_5ForCausalLM"], "num_key_value_heads": 2, "head_dim": 8,
+        "num_hidden_layers": 4, "linear_num_key_heads": 2, "linear_num_value_heads": 4, "linear_key_head_dim": 8,
+        "linear_value_head_dim": 8,
+    },
+    "mamba": {"model_type": "mamba", "architectures": ["MambaForCausalLM"], "state_size": 8, "time_step_rank": 4},
+}  # fmt: skip
+
+
 def make_model(folder: Path, architecture="llama", **changes) -> Path:
     """A config.json of a small model."""
     folder.mkdir(parents=True, exist_ok=True)
     config = {
         "vocab_size": VOCABULARY, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
         "num_attention_heads": 4, "max_position_embeddings": 256, "tie_word_embeddings": True, "bos_token_id": 0,
-        "eos_token_id": 0, "pad_token_id": 0, **ARCHITECTURES[architecture], **changes,
+        "eos_token_id": 0, "pad_token_id": 0, **(ARCHITECTURES | APART)[architecture], **changes,
     }  # fmt: skip
     (folder / "config.json").write_text(json.dumps(config))
     return folder

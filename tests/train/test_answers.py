@@ -12,13 +12,15 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from registry.errors import UsageError  # noqa: E402
-from train.answers import Score, adjusted_f1, answer, paired  # noqa: E402
+from train import examples  # noqa: E402
+from train.answers import adjusted_f1, answer  # noqa: E402
 from train.bits import bits_per_byte  # noqa: E402
 from train.config import Evaluate  # noqa: E402
 from train.evaluate import evaluate, table  # noqa: E402
-from train.examples import Example, ExampleStream, encoded, padded, scores  # noqa: E402
+from train.examples import Example, ExampleStream, encoded, likelihoods, padded, scores  # noqa: E402
 from train.harness import PROMPTS, read_task  # noqa: E402
 from train.model import load_model, logits  # noqa: E402
+from train.score import Score, paired  # noqa: E402
 from train.tokens import Tokens  # noqa: E402
 
 from .conftest import WORDS, make_model  # noqa: E402
@@ -51,11 +53,12 @@ def test_a_random_model_is_at_chance(judged):
 def test_a_score_is_the_sum_of_the_options_log_probabilities(judged):
     _, model, tokens = judged
     (row,) = encoded(Example("売上", ("利益増加",), 0), tokens, 64, end=False)
+    assert row == (tokens.ids("売上利益増加"), len(tokens.ids("利益増加")))
     ids, positions, targets = padded([row, ([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12], 1)])
     found = scores(logits(model, ids, positions), targets)[0]
-    whole = torch.tensor([tokens.begin, *tokens.tokenizer.encode("売上").ids, *tokens.tokenizer.encode("利益増加").ids])
+    whole = torch.tensor(row[0])
     logp = logits(model, whole[None], torch.arange(len(whole))[None])[0].log_softmax(-1)
-    count = len(tokens.tokenizer.encode("利益増加").ids)
+    count = row[1]
     expected = sum(logp[i - 1, whole[i]] for i in range(len(whole) - count, len(whole)))
     assert found.item() == pytest.approx(expected.item(), abs=1e-4)
 
@@ -67,7 +70,7 @@ def test_learning_choices_raises_the_right_options(judged):
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
     for step in range(15):
         chosen, (ids, positions, targets) = stream.batch(range(2 * step, 2 * step + 2))
-        stream.loss(logits(model, ids, positions), targets, chosen).backward()
+        stream.loss(logits(model, ids, positions), targets, chosen)[0].backward()
         optimizer.step()
         optimizer.zero_grad()
     assert answer(model, examples, tokens, length=64).right.mean == 1
@@ -76,14 +79,29 @@ def test_learning_choices_raises_the_right_options(judged):
 def test_a_difference_within_the_noise_has_zero_in_its_interval():
     rng = np.random.default_rng(0)
     first = rng.integers(0, 2, 400).astype(float)
-    same = paired(first, first)
+    same = paired(Score([*first]), Score([*first]))
     assert (same.mean, same.low, same.high) == (0, 0, 0)
-    noisy = paired(first, rng.permutation(first))
+    noisy = paired(Score([*first]), Score([*rng.permutation(first)]))
     assert noisy.low < 0 < noisy.high
-    better = paired(first, np.maximum(first, rng.integers(0, 2, 400)))
+    better = paired(Score([*first]), Score([*np.maximum(first, rng.integers(0, 2, 400))]))
     assert better.low > 0
+    assert str(paired(Score([0.5]), Score([1.5]))) == "+1.000", "one item has no noise that could be told"
     with pytest.raises(ValueError, match="cannot be paired"):
-        paired([1.0], [1.0, 0.0])
+        paired(Score([1.0]), Score([1.0, 0.0]))
+    with pytest.raises(ValueError, match="cannot be paired"):
+        paired(Score([1.0, 0.0], [8, 9]), Score([1.0, 0.0], [8, 8]))
+
+
+def test_the_noise_of_a_score_is_that_of_other_samples_of_its_items():
+    rng = np.random.default_rng(1)
+    one = Score(rng.random(50).tolist())
+    assert one.error == pytest.approx(np.std(one.items, ddof=1) / math.sqrt(50))
+    sizes = rng.integers(20, 3000, (2000, 60))
+    bits = sizes * rng.normal(1.2, 0.1, sizes.shape)
+    many = [Score(b, s) for b, s in zip(bits.tolist(), sizes.tolist(), strict=True)]
+    assert np.mean([score.error for score in many]) == pytest.approx(np.std([score.mean for score in many]), rel=0.05)
+    better = paired(many[0], Score([b - 0.1 * s for b, s in zip(*many[0], strict=True)], many[0].sizes))
+    assert (better.mean, better.low, better.high) == pytest.approx((-0.1, -0.1, -0.1))
 
 
 def test_chabsas_f1_of_a_constant_answer_and_of_a_perfect_one():
@@ -103,7 +121,7 @@ def test_bits_per_byte_of_a_uniform_model_are_those_of_its_vocabulary(judged, bu
     ids = tokens.tokenizer.encode(text).ids
     for length in (16, 1000):
         found = bits_per_byte(model, [("s", [*ids, tokens.end])], tokens, length=length)["s"]
-        assert found.per_byte == pytest.approx(len(ids) * math.log2(300) / len(text.encode()), rel=1e-5)
+        assert found.mean == pytest.approx(len(ids) * math.log2(300) / len(text.encode()), rel=1e-5)
 
 
 def write_exam(folder, name, question="利上げで債券価格は?"):
@@ -257,3 +275,47 @@ def test_an_evaluation_tells_numbers_with_noise_and_shows_texts(judged, build):
     written = (place / "out" / "results.json").read_text()
     assert "NaN" not in written  # which is no JSON
     assert json.loads(written)["one"]["bits_per_byte"]["small/news"]["error"] is None
+
+
+TEMPLATES = {
+    "as it is": None,
+    "BOS before": {"single": "<eos> $A", "special_tokens": [("<eos>", 0)]},
+}
+
+
+@pytest.mark.parametrize("template", list(TEMPLATES))
+def test_likelihoods_and_bits_are_those_of_lm_eval(judged, monkeypatch, template):
+    lm_eval = pytest.importorskip("lm_eval")
+    from lm_eval.api.instance import Instance
+    from tokenizers.processors import TemplateProcessing
+
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    place, model, tokens = judged
+    if TEMPLATES[template]:
+        tokens.tokenizer.post_processor = TemplateProcessing(**TEMPLATES[template])
+        tokens.tokenizer.save(str(place / "model" / "tokenizer.json"))
+        tokens = Tokens.load(place / "model")
+    pairs = [
+        (prompt, option) for prompt in ("売上は", "利益 ", "", "<eos>当期") for option in ("増加", " 減少した", "円")
+    ]
+    theirs = lm_eval.api.registry.get_model("hf")(pretrained=str(place / "model"), dtype="float32", device="cpu")
+    asked = [Instance("loglikelihood", {}, pair, i) for i, pair in enumerate(pairs)]
+    expected = [value for value, _ in theirs.loglikelihood(asked, disable_tqdm=True)]
+    rows = [encoded(Example(prompt, (option,), 0), tokens, 64, end=False)[0] for prompt, option in pairs]
+    monkeypatch.setattr(examples, "_AT_ONCE", 20)
+    assert likelihoods(model, rows) == pytest.approx(expected, abs=1e-4)
+    if TEMPLATES[template]:
+        return  # of whole texts lm_eval 0.4.13 predicts the BOS, too, after one of its own
+    text = "".join(WORDS) * 2
+    (nats,) = theirs.loglikelihood_rolling([Instance("loglikelihood_rolling", {}, (text,), 0)], disable_tqdm=True)
+    mine = bits_per_byte(model, [("s", [*tokens.ids(text), tokens.end])], tokens, length=200)["s"]
+    assert mine.mean == pytest.approx(-nats / math.log(2) / len(text.encode()), abs=1e-5)
+
+
+def test_a_document_that_begins_with_bos_gets_no_second_one(judged):
+    _, model, tokens = judged
+    document = [*tokens.ids("".join(WORDS)), tokens.end]
+    with_it, without = (
+        bits_per_byte(model, [("s", some)], tokens, length=99)["s"] for some in ([tokens.begin, *document], document)
+    )
+    assert with_it.items == without.items

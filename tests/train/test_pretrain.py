@@ -26,7 +26,7 @@ from train import checkpoint, model, pretrain  # noqa: E402
 from train.config import Train  # noqa: E402
 from train.journal import Journal, flops_per_token  # noqa: E402
 
-from .conftest import ARCHITECTURES, make_build, make_model  # noqa: E402
+from .conftest import APART, ARCHITECTURES, make_build, make_model  # noqa: E402
 
 torch.set_num_threads(1)
 
@@ -57,10 +57,29 @@ def test_a_packed_document_is_as_if_alone_and_a_dropped_mask_is_seen(tmp_path, a
     assert model.leakage(made, call=with_mask_of_ones) > 0.01
 
 
-def test_a_model_whose_documents_see_each_other_is_not_trained(workplace, monkeypatch):
-    monkeypatch.setattr(model, "leakage", lambda *_: 0.2)
-    with pytest.raises(StageError, match="packed documents see each other"):
+@pytest.mark.parametrize("architecture", list(APART))
+def test_a_model_that_cannot_keep_documents_apart_gets_a_sequence_for_each(workplace, architecture):
+    make_model(workplace / "llama", architecture)
+    with pytest.raises(StageError, match=r"cannot keep them apart; `data.packing: single`"):
         run(workplace)
+    assert run(workplace, "data.packing=single", "steps=12").startswith("finished")
+    assert losses(workplace)[-1] < losses(workplace)[0]
+    single = model.load_model(workplace / "run" / "model")
+    assert model.leakage(single) > 0.01
+    assert model.leakage(single, single=True) < 1e-5
+
+
+def test_a_model_that_looks_ahead_is_not_trained(workplace, monkeypatch):
+    def both_ways(made, ids, _):
+        seen = made.get_input_embeddings()(ids)
+        return seen.cumsum(1) + seen.flip(1).cumsum(1).flip(1)
+
+    whole = model.load_model(workplace / "llama", seed=0)
+    assert model.leakage(whole, single=True, call=both_ways) > 0.1
+    monkeypatch.setattr(model, "leakage", lambda *_, **__: 0.2)
+    for packing in ("best_fit", "single"):
+        with pytest.raises(StageError, match="looks ahead, so it is no causal language model"):
+            run(workplace, f"data.packing={packing}")
 
 
 def test_the_loss_is_the_mean_over_targets_whatever_the_micro_batches(workplace):
@@ -159,6 +178,26 @@ def test_a_run_goes_on_with_two_processes(workplace, parallel, lora):
         assert torch.allclose(tensor, expected[key], atol=1e-5)
 
 
+@pytest.mark.slow  # 20 s each
+@pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
+@pytest.mark.parametrize(
+    "change", ["loss: choice", "loss: answer", "data.packing=single", "data.micro=1", "recompute=true"]
+)
+def test_two_processes_learn_what_one_does(workplace, parallel, change):
+    rows = [{"prompt": "利益" * n, "options": ["増加", "減少した", "円"], "answer": n % 3} for n in range(1, 13)]
+    (workplace / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    examples = f"data.examples={{file: {workplace / 'rows.jsonl'}, size: 4, {change}}}"
+    changes = [examples if change.startswith("loss") else change, "validation.every=8"]
+    run(workplace, *changes, name="one")
+    spread(workplace, *changes, f"parallel={parallel}", name="two")
+    for one, two in zip(log_of(workplace, "one"), log_of(workplace, "two"), strict=True):
+        assert one.keys() == two.keys()
+        assert two["norm"] == pytest.approx(one["norm"], rel=1e-4)
+        assert two["loss"] == pytest.approx(one["loss"], rel=1e-5)
+        assert two.get("examples_loss", 0) == pytest.approx(one.get("examples_loss", 0), rel=1e-5)
+        assert two.get("bits_per_byte", {}) == pytest.approx(one.get("bits_per_byte", {}), rel=1e-5)
+
+
 @pytest.mark.slow  # a minute of compiling
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile on a CPU needs g++")
 @pytest.mark.parametrize("change", ["recompute=false", "recompute=true", "lora={rank: 2}"])
@@ -195,6 +234,24 @@ def test_flops_follow_the_counting_of_palm_and_mfu_is_told_where_the_peak_is_kno
     told = capsys.readouterr().err
     mfu = float(re.search(r"MFU ([\d.]+)%", told)[1])
     assert mfu == pytest.approx(0.1, abs=0.05)  # a million tokens in a second, of a thousand million
+
+
+def test_of_experts_those_that_a_token_goes_to_count(tmp_path):
+    experts = {"model_type": "mixtral", "architectures": ["MixtralForCausalLM"], "num_key_value_heads": 2}
+    of = [
+        flops_per_token(model.load_model(make_model(tmp_path, **experts, num_local_experts=n), seed=0), 32)
+        for n in (4, 16)
+    ]
+    assert of[1] - of[0] == 6 * 2 * 12 * 32, "two layers have twelve rows of their routers more"
+
+
+def test_the_attention_kernel_can_be_chosen(workplace):
+    run(workplace, name="default")
+    run(workplace, "attention=eager", name="eager")
+    assert losses(workplace, "eager") == pytest.approx(losses(workplace, "default"), rel=1e-4)
+    assert losses(workplace, "eager") != losses(workplace, "default")
+    with pytest.raises(UsageError, match="cannot be loaded"):
+        run(workplace, "attention=egaer", name="neither")
 
 
 def test_bad_steps_change_nothing_are_counted_and_end_the_run(workplace, monkeypatch):

@@ -18,7 +18,7 @@ from train.stream import BLOCK, IGNORED, Source, Stream
 
 HOUSE = Path(__file__).resolve().parents[2]
 FIELDS = ("input_ids", "positions", "targets")
-METHODS = ("best_fit", "concatenate")
+METHODS = ("best_fit", "concatenate", "single")
 BIG = 1 << 30
 
 
@@ -85,8 +85,9 @@ def test_any_sequence_comes_alone_as_it_comes_in_order(shards, method):
     whole = stream_of((shards,), method=method).batch(0, 900)
     for index in np.random.default_rng(2).permutation(900)[:40]:
         alone = stream_of((shards,), method=method).batch(int(index), 1)
-        for field in FIELDS:
-            assert np.array_equal(getattr(alone, field)[0], getattr(whole, field)[index])
+        for field in FIELDS:  # a batch of single documents is as wide as its longest one needs
+            row = getattr(alone, field)[0]
+            assert np.array_equal(row, getattr(whole, field)[index][: len(row)])
 
 
 def test_batches_of_any_size_are_the_same_sequences_also_across_epochs(shards):
@@ -114,6 +115,16 @@ def test_sources_have_their_exact_share_of_every_block_and_go_on_where_they_were
     alone = Stream([Source(replay)], length=32, seed=7 + 1000003, vocabulary=BIG)  # the seed of the second source
     mixed = batch.input_ids[is_replay]
     assert np.array_equal(np.sort(mixed, axis=0), np.sort(_in_order(alone, len(mixed)), axis=0))
+
+
+def test_a_single_document_has_a_sequence_of_its_own_and_its_source_its_share_of_the_tokens(shards, tmp_path):
+    short = make_shards(tmp_path, np.full(400, 8), first=1000)
+    stream = stream_of((shards, 3.0), (short, 1.0), method="single")
+    batch = stream.batch(0, 2 * BLOCK)
+    assert all(np.array_equal(row, np.arange(row.size)) or row.tolist().count(0) == 2 for row in batch.positions)
+    of_short = np.count_nonzero(batch.input_ids >= 1000 * 1000)
+    assert of_short / np.count_nonzero(batch.input_ids) == pytest.approx(0.25, abs=0.01)
+    assert stream_of((short,), method="single").batch(0, 4).input_ids.shape == (4, 8)
 
 
 def _in_order(stream, count):
