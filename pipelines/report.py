@@ -19,13 +19,13 @@ from pipelines.inventory import Input
 from pipelines.stages import Run
 from pipelines.stages.dedup import Deduped
 from pipelines.stages.write import SPLITS, tokenizer
-from pipelines.tokenize import SETTINGS
 from registry.layout import AUDITED, PUBLISHED, Layout
 from registry.ledger import check_identity
 from registry.manifest import FileRecord, Manifest, SourceCount
 from registry.mirror import drop, fetch, files_below
-from registry.publish import digest, place, replacing
+from registry.publish import digest, place
 from registry.shards import index_shards
+from registry.tokenizer import copy_tokenizer
 
 if TYPE_CHECKING:
     from pipelines.preflight import Plan
@@ -60,7 +60,7 @@ def report(
             place(run.layout.stage("write") / file["path"], fresh / name)
     for number, file in enumerate(deduped.indexes):
         place(run.layout.stage("dedup") / file["path"], fresh / _signatures(number))
-    _copy_tokenizer(run.plan, fresh / "tokenizer")
+    copy_tokenizer(run.plan.place(run.plan.recipe.tokenize.tokenizer), fresh / "tokenizer")
     files = _files(results, deduped) | _index(fresh, results)
     lm = tokenizer(run.plan)
     about = {
@@ -80,15 +80,6 @@ def report(
     shutil.rmtree(fresh, ignore_errors=True)
     manifest.write(run.layout.manifest)
     return manifest
-
-
-def _copy_tokenizer(plan: Plan, folder: Path) -> None:
-    """The tokenizer's file and the JSON files beside it, so that whoever has the shards has what made them."""
-    given, path = plan.place(plan.recipe.tokenize.tokenizer), tokenizer(plan).path
-    beside = given.glob("*.json") if given.is_dir() else map(path.with_name, SETTINGS)
-    for file in sorted({path, *(file for file in beside if file.is_file())}):
-        with replacing(folder / file.name) as temporary:  # a copy: a link would let a user's edit reach the build
-            shutil.copyfile(file, temporary)
 
 
 def _manifest(

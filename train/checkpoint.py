@@ -18,8 +18,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from registry.errors import CorpusError, RecordError, StageError
-from registry.publish import write_json
-from train.files import making, read_json
+from registry.publish import making, write_json
+from train.files import read_json
 
 if TYPE_CHECKING:
     from torch import Tensor

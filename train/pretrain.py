@@ -38,10 +38,17 @@ def train(config: Train, folder: Path, out: Path) -> str:
 
     Raises:
         UsageError: the configuration, the model and the shards do not belong together.
-        StageError: too many steps were bad, a checkpoint could not be written, or other processes do not answer.
+        StageError: too many steps were bad, a checkpoint could not be written, the device has too little memory or
+            lacks an operation, or other processes do not answer.
     """
-    with Processes.join(config.patience) as processes:
-        return _train(config, folder, out, processes)  # a function of its own: the run is gone when the group ends
+    try:
+        with Processes.join(config.patience) as processes:
+            return _train(config, folder, out, processes)  # a function of its own: the run is gone when the group ends
+    except torch.OutOfMemoryError as error:
+        remedy = "give a smaller `data.micro`, `recompute: true`, or `parallel: fsdp` over several devices"
+        raise StageError(f"{str(error).split('. ')[0]}: {remedy}; the same command goes on") from None
+    except NotImplementedError as error:  # a kernel without a backward pass, such as flex_attention on a CPU
+        raise StageError(f"this device cannot do it: {error}") from None
 
 
 def _train(config: Train, folder: Path, out: Path, processes: Processes) -> str:

@@ -11,13 +11,12 @@ from torch import Tensor
 from torch.distributed.checkpoint import state_dict as dcp
 
 from registry.errors import RecordError, UsageError
-from registry.publish import place, write_json
+from registry.publish import making, place, write_json
 from registry.shards import Shards
 from train import lora
 from train.checkpoint import MOMENTS, STATE, Saver, checkpoints, read_checkpoint
 from train.config import Train
 from train.examples import ExampleStream, read_examples
-from train.files import making
 from train.model import check_leakage, load_model
 from train.processes import Processes, whole
 from train.schedule import schedule

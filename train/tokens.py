@@ -11,7 +11,8 @@ from registry.errors import UsageError
 from registry.layout import Layout
 from registry.manifest import read_manifest
 from registry.publish import digest
-from train.files import copy_tokenizer, read_json, settings
+from registry.tokenizer import control_tokens, copy_tokenizer
+from train.files import settings
 
 
 class Tokens(NamedTuple):
@@ -37,7 +38,10 @@ class Tokens(NamedTuple):
                 f"{folder} has no tokenizer.json that can be read: {why}; transformers writes one by"
                 " AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)"
             ) from None
-        begin, end = (tokenizer.token_to_id(_control_token(folder, name)) for name in ("bos_token", "eos_token"))
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        named = control_tokens(folder)
+        begin, end = (tokenizer.token_to_id(named.get(role, "")) for role in ("bos_token", "eos_token"))
         return cls(folder, tokenizer, end if begin is None else begin, end)
 
     def ids(self, text: str) -> list[int]:
@@ -58,17 +62,6 @@ class Tokens(NamedTuple):
         copy_tokenizer(self.folder, out)
 
 
-def _control_token(folder: Path, name: str) -> str:
-    """What a control token is, or an empty text; tokenizer_config.json has the last word."""
-    for file in ("tokenizer_config.json", "special_tokens_map.json"):
-        if (folder / file).is_file():
-            value = read_json(folder / file, "").get(name)
-            token = value.get("content") if isinstance(value, dict) else value
-            if isinstance(token, str):
-                return token
-    return ""
-
-
 def tokenizer_of(model: Path, builds: list[Path]) -> Tokens:
     """The model's tokenizer, or that of the builds for a model without one.
 
@@ -84,6 +77,6 @@ def tokenizer_of(model: Path, builds: list[Path]) -> Tokens:
         if manifest is not None and (theirs := manifest.tokenizer["sha256"]) != mine:
             raise UsageError(
                 f"{build} was tokenized with another tokenizer ({theirs[:12]}) than that of {folder} ({mine[:12]}); set"
-                f" `tokenize.tokenizer` of its recipe to {folder} and build again"
+                f" `tokenize.tokenizer` of its recipe to {folder.resolve()} and build again"
             )
     return tokens

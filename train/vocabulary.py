@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 
 from registry.errors import UsageError
-from registry.publish import write_json
-from train.files import making, read_lines
+from registry.publish import making, write_json
+from train.files import read_lines
 from train.model import load_model
 from train.tokens import Tokens
 

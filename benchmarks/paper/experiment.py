@@ -29,7 +29,7 @@ from registry.shards import Shards
 from train.answers import answer, generate
 from train.bits import bits_per_byte, documents
 from train.config import Train
-from train.examples import encoded, read_examples
+from train.examples import read_examples
 from train.merge.config import Merge
 from train.merge.lora import Adapter, stacked
 from train.merge.run import merge
@@ -74,7 +74,6 @@ class Row:
     perplexity: dict[str, float]  # by kind of text
     form: dict[str, Score]  # by the kind of the words
     numeric: Score
-    even: Score  # of these, the ones whose options have the same number of tokens
 
 
 def main(
@@ -179,14 +178,19 @@ def measure(out: Path, folder: Path, words: dict[str, list[str]], items: int) ->
     """All that the table tells of one model."""
     model, tokens = load_model(folder), Tokens.load(folder)
     examples = read_examples(out / "numeric_test.jsonl")[: 8 * items]
-    figures = answer(model, examples, tokens, length=256).right
-    even = [len({len(ids) for ids, _ in encoded(example, tokens, 256, end=False)}) == 1 for example in examples]
     return Row(
         {kind: perplexity(model, tokens, out, kind) for kind in KINDS},
         {kind: form(model, tokens, words[kind], items) for kind in KINDS},
-        figures,
-        Score([item for item, same in zip(figures.items, even, strict=True) if same]),
+        answer(model, examples, tokens, length=256).right,
     )
+
+
+def chance(out: Path, count: int) -> Score:
+    """How often random weights choose the right one of four letters: options that differ in nothing else."""
+    folder = out / MODELS["random weights"]
+    examples = read_examples(out / "numeric_test.jsonl")[:count]
+    lettered = [example._replace(options=tuple("ABCD")) for example in examples]
+    return answer(load_model(folder), lettered, Tokens.load(folder), length=256).right
 
 
 def perplexity(model: Module, tokens: Tokens, out: Path, kind: str) -> float:
@@ -227,7 +231,7 @@ def verdicts(rows: dict[str, Row], out: Path) -> dict[str, bool]:
     base, instruct, finance, replay = (rows[n] for n in ("base", "instruct", "finance", "finance, 25 % replay"))
     merged, after = rows["merge 1 instruct + 0.5 finance"], rows["instruct, then finance"]
     of = {name: row.perplexity for name, row in rows.items()}
-    chance = rows["random weights"].even
+    lettered = chance(out, len(rows["base"].numeric.items))
     return {
         "finance ppl of finance < 0.5 of base's": finance.perplexity["finance"] < 0.5 * base.perplexity["finance"],
         "general ppl with replay < 1.5 of base's": replay.perplexity["general"] < 1.5 * base.perplexity["general"],
@@ -240,8 +244,8 @@ def verdicts(rows: dict[str, Row], out: Path) -> dict[str, bool]:
         "merge 1 + 0 is instruct, 0 + 1 is finance, to the last bit": _same(out, "merge_1_0", "instruct/model")
         and _same(out, "merge_0_1", "finance/model"),
         "SVD to rank 16 of two adapters of rank 8 is their sum (1e-4)": _sum_is_exact(out),
-        f"random weights are at chance where options have as many tokens: {chance}": abs(chance.mean - 0.25)
-        <= 3 * chance.error,
+        f"random weights are at chance where options are letters: {lettered}": abs(lettered.mean - 0.25)
+        <= 3 * lettered.error,
     }
 
 

@@ -15,7 +15,7 @@ def command(model: Path, words: Path, out: Path) -> None:
     """Add words to the vocabulary of a model.
 
     WORDS has one word per line, as terms.txt of `corpus vocab --out`. Each becomes one token, whose embedding is the
-    mean of those of its old pieces. Then build with `tokenize.tokenizer` set to the new folder, and train it.
+    mean of those of its old pieces. Then build with `--set tokenize.tokenizer=$PWD/OUT`, and train it.
     """
     from corpus.cli.extras import needs
 

@@ -16,7 +16,6 @@ costs 2 % of the time `tokenizers` takes to make them (2.3 MB/s per core), and 9
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 
 from registry.errors import UsageError
+from registry.tokenizer import control_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     Flat = tuple[NDArray[np.uint32], NDArray[np.int64]]  # ids laid end to end, and [texts + 1] where each begins
 
-SETTINGS = ("special_tokens_map.json", "tokenizer_config.json")  # beside a tokenizer; the second one wins
 CHARACTERS_AT_ONCE = 1 << 20  # per call, so that memory does not grow with the number of texts
 
 
@@ -103,7 +102,7 @@ class LanguageTokenizer:
 
         file = _find(path)
         content = _read(file)
-        settings = _settings(file.parent)
+        settings = control_tokens(file.parent)
         encoder: Encoder = (HuggingFace if file.suffix == ".json" else Piece)(file, content, settings)
         if encoder.size == 0:
             raise UsageError(f"{file} has an empty vocabulary")
@@ -222,26 +221,8 @@ def _read(file: Path) -> bytes:
     except OSError as error:
         raise UsageError(
             f"there is no tokenizer at {file}: {error.strerror}; give a folder with a tokenizer.json, or a"
-            " SentencePiece .model"
+            " SentencePiece .model; a path in a recipe is from its folder"
         ) from None
-
-
-def _settings(folder: Path) -> dict[str, str]:
-    """The tokens named in tokenizer_config.json, or in special_tokens_map.json where it does not name them."""
-    tokens = {}
-    for name in SETTINGS:
-        file = folder / name
-        if not file.is_file():
-            continue
-        try:
-            settings = json.loads(file.read_bytes())
-        except (ValueError, RecursionError) as error:
-            raise UsageError(f"{file} is not JSON: {error}") from None
-        for key, value in settings.items() if isinstance(settings, dict) else ():
-            token = value.get("content") if isinstance(value, dict) else value  # an AddedToken may be written out
-            if key.endswith("_token") and isinstance(token, str):
-                tokens[key] = token
-    return tokens
 
 
 @cache

@@ -312,6 +312,15 @@ def test_likelihoods_and_bits_are_those_of_lm_eval(judged, monkeypatch, template
     assert mine.mean == pytest.approx(-nats / math.log(2) / len(text.encode()), abs=1e-5)
 
 
+def test_a_tokenizer_that_cuts_or_fills_its_texts_reads_them_whole(judged):
+    place, _, tokens = judged
+    whole = tokens.ids("".join(WORDS))
+    tokens.tokenizer.enable_truncation(4)
+    tokens.tokenizer.enable_padding(length=99)
+    tokens.tokenizer.save(str(place / "model" / "tokenizer.json"))
+    assert Tokens.load(place / "model").ids("".join(WORDS)) == whole
+
+
 def test_a_document_that_begins_with_bos_gets_no_second_one(judged):
     _, model, tokens = judged
     document = [*tokens.ids("".join(WORDS)), tokens.end]

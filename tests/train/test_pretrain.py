@@ -254,6 +254,23 @@ def test_the_attention_kernel_can_be_chosen(workplace):
         run(workplace, "attention=egaer", name="neither")
 
 
+@pytest.mark.slow  # a minute of compiling
+def test_a_kernel_that_the_device_lacks_is_told(workplace):
+    with pytest.raises(StageError, match="this device cannot do it: FlexAttention does not support backward on CPU"):
+        run(workplace, "attention=flex_attention")
+
+
+def test_too_little_memory_is_told_with_what_helps(workplace, monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total of 1 GiB")
+
+    monkeypatch.setattr(pretrain, "loss_sum", full)
+    with pytest.raises(
+        StageError, match=r"^CUDA out of memory: give a smaller `data.micro`.*the same command goes on$"
+    ):
+        run(workplace)
+
+
 def test_bad_steps_change_nothing_are_counted_and_end_the_run(workplace, monkeypatch):
     real = pretrain.loss_sum
 

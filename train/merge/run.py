@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from registry.errors import UsageError
-from registry.publish import write_json
-from train.files import copy_tokenizer, making, settings
+from registry.publish import making, write_json
+from registry.tokenizer import copy_tokenizer
+from train.files import settings
 from train.merge import lora
 from train.merge.config import Merge
 from train.merge.inputs import opened
