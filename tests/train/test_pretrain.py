@@ -260,6 +260,19 @@ def test_a_kernel_that_the_device_lacks_is_told(workplace):
         run(workplace, "attention=flex_attention")
 
 
+def test_the_loss_in_pieces_is_the_loss_of_the_whole(monkeypatch):
+    found = torch.randn(3, 50, 70, requires_grad=True)
+    targets = torch.randint(70, (3, 50))
+    targets[:, ::7] = model.IGNORED
+    whole = torch.nn.functional.cross_entropy(found.flatten(0, 1), targets.flatten(), reduction="sum")
+    (expected,) = torch.autograd.grad(whole, found)
+    for piece in (1, 64, 1000):
+        monkeypatch.setattr(model, "_PIECE", piece)
+        loss = model.nats(found, targets).sum()
+        assert loss.item() == pytest.approx(whole.item(), rel=1e-6)
+        assert torch.allclose(torch.autograd.grad(loss, found)[0], expected, atol=1e-6)
+
+
 def test_too_little_memory_is_told_with_what_helps(workplace, monkeypatch):
     def full(*_):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total of 1 GiB")
