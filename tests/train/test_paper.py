@@ -39,10 +39,13 @@ def test_the_experiment_runs_from_texts_to_table(tmp_path):
     assert all(math.isfinite(p) and p > 1 for row in rows.values() for p in row.perplexity.values())
     assert rows["finance"].perplexity["finance"] < rows["base"].perplexity["finance"]
     assert rows["both, exact sum"] not in (rows["numeric LoRA"], rows["domain LoRA"])
-    text, _ = experiment.report(rows, tmp_path)
+    text, _ = experiment.report([rows, rows], [tmp_path, tmp_path])
     assert text.count("\n| ") == len(rows)
+    twice = experiment.pooled([rows, rows])["base"]
+    assert twice.perplexity == pytest.approx(rows["base"].perplexity)
+    assert (twice.numeric.mean, len(twice.numeric.items)) == (rows["base"].numeric.mean, 2 * 16)
     exact = {
-        claim: held for claim, held in experiment.verdicts(rows, tmp_path).items() if "bit" in claim or "SVD" in claim
+        claim: held for claim, held in experiment.verdicts(rows, [tmp_path]).items() if "bit" in claim or "SVD" in claim
     }
     assert list(exact.values()) == [True, True]
     config = {"out": "o", "base": "base/model", "models": [{"model": "instruct/model"}, {"model": "finance/model"}]}
