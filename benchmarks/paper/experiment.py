@@ -302,15 +302,14 @@ def report(runs: list[dict[str, Row]], outs: list[Path]) -> tuple[str, bool]:
     rows = pooled(runs)
     claims = verdicts(rows, outs)
     n, some = len(rows["base"].numeric.items), len(rows["base"].form["general"].items)
-    held = [
-        f"- {'holds' if fine else 'does not hold'}: {what}" for what, fine in {**claims, **observations(rows)}.items()
-    ]
+    every = claims | observations(rows)
+    held = [f"- {'holds' if fine else 'does not hold'}: {what}" for what, fine in every.items()]
     merged = ", ".join(_forms(run["merge 1 instruct + 0.5 finance"], min) for run in runs)
     after = ", ".join(_forms(run["instruct, then finance"], max) for run in runs)
     noise = (
-        f"form: n={some}, numeric: n={n}, chance 0.25; {len(runs)} seeds, of which form of merge 1 + 0.5 is at least"
+        f"{len(runs)} seeds; form: n={some}; numeric: n={n}, chance 0.25; by seed, form of merge 1 + 0.5 is at least"
     )
-    noise += f" {merged} and after sequential training at most {after}"
+    noise += f" {merged}, and after sequential training at most {after}"
     return "\n".join([table(rows), "", noise, "", *held, ""]), all(claims.values())
 
 
