@@ -99,15 +99,13 @@ def leakage(model: Any, *, single: bool = False, length: int = 24, call: Callabl
     """
     vocabulary = model.get_input_embeddings().weight.shape[0]
     generator = torch.Generator().manual_seed(0)
-    found = 0.0
     with evaluating(model) as device:
         ids = torch.randint(vocabulary, (2, 2 * length), generator=generator).to(device)
         alone = torch.arange(length, device=device).expand(2, -1)
         packed = call(model, ids, alone.repeat(1, 2)).float().split(length, dim=1)
-        for document, there in list(zip(ids.split(length, dim=1), packed, strict=True))[: 1 if single else 2]:
-            here = call(model, document.contiguous(), alone).float()
-            found = max(found, float((there - here).abs().max() / here.abs().max().clamp(min=1e-9)))
-    return found
+        here = [call(model, document.contiguous(), alone).float() for document in ids.split(length, dim=1)]
+        found = [(a - b).abs().max() / b.abs().max().clamp(min=1e-9) for a, b in zip(packed, here, strict=True)]
+    return float(torch.stack(found[:1] if single else found).max())  # NaN if anything is
 
 
 def check_leakage(model: Any, *, single: bool) -> None:

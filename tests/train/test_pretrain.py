@@ -76,6 +76,8 @@ def test_a_model_that_looks_ahead_is_not_trained(workplace, monkeypatch):
 
     whole = model.load_model(workplace / "llama", seed=0)
     assert model.leakage(whole, single=True, call=both_ways) > 0.1
+    nothing = model.leakage(whole, call=lambda made, ids, _: made.get_input_embeddings()(ids) * float("nan"))
+    assert not nothing <= 1e-3, "what is no number is no proof"
     monkeypatch.setattr(model, "leakage", lambda *_, **__: 0.2)
     for packing in ("best_fit", "single"):
         with pytest.raises(StageError, match="looks ahead, so it is no causal language model"):
