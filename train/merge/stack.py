@@ -7,12 +7,19 @@ A chunk has a row for each model and 65,536 columns: a method's arrays stay in a
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from registry.errors import UsageError
 from train.merge.tensors import CHUNK, Float32, Tensor
+
+UInt32 = np.typing.NDArray[np.uint32]
+
+_STRIDE = 127  # of a sample; prime, so that the columns of a matrix take turns
+_SMALL = 2048  # values that are not worth a sample
+_LARGEST = 0xFFFFFFFF
 
 
 class Stack:
@@ -55,16 +62,15 @@ class Stack:
     def thresholds(self, rank: int) -> Float32:
         """The `rank`-th largest |d| of each model [models, 1], for ranks from 1 on; exact.
 
-        The bits of numbers that are not negative have their order as integers too, and selecting among integers takes
-        half as long (0.5 ns a value). All |d| of the tensor are held in memory for it.
+        The bits of numbers that are not negative have their order as integers too. All |d| of the tensor are held in
+        memory for it.
         """
         sizes, at = self._room[:, : self.count], 0
         for base, deltas in self.deltas():
             np.abs(deltas, out=sizes[:, at : at + base.size])
             at += base.size
-        for row in sizes:
-            row.view(np.uint32).partition(self.count - rank)
-        return sizes[:, self.count - rank, None].copy()
+        bits = np.array([nth_largest(row.view(np.uint32), rank) for row in sizes], dtype=np.uint32)
+        return bits.view(np.float32)[:, None]
 
     def gram(self, *, deltas: bool) -> np.typing.NDArray[np.float64]:
         """Inner products of the task vectors, or of the models themselves: [models, models], summed in float64."""
@@ -84,6 +90,35 @@ class Stack:
             return words.view(np.uint16)[:, :count] < limit
 
         return draw
+
+
+def nth_largest(values: UInt32, rank: int) -> int:
+    """The `rank`-th largest of the values, for ranks from 1 on.
+
+    A sample tells between which two it lies; those above are counted, and of the few between the right one is found in
+    the same way: 1.0 to 1.9 ns a value. Partitioning all takes 0.5 ns on Intel's AVX-512, but 5 to 8 on AMD's Zen 4,
+    where stores that compress are slow. Floyd and Rivest, "Expected time bounds for selection", 1975.
+    """
+    if values.size > _SMALL:
+        low, high = _between(values, rank)
+        pieces = [values[start : start + CHUNK] for start in range(0, values.size, CHUNK)]
+        above = sum(int(np.count_nonzero(piece > high)) for piece in pieces)
+        if low < high:  # what is below `low` wraps around
+            some = np.concatenate([piece[np.flatnonzero(piece - low <= high - low)] for piece in pieces])
+            if above < rank <= above + some.size <= above + values.size // 2:
+                return nth_largest(some, rank - above)
+        elif above < rank <= sum(int(np.count_nonzero(piece >= low)) for piece in pieces):
+            return int(low)  # one of many that are equal, as differences of bfloat16 are
+    return int(np.partition(values, values.size - rank)[values.size - rank])
+
+
+def _between(values: UInt32, rank: int) -> tuple[np.uint32, np.uint32]:
+    """Two values between which the `rank`-th largest is with all but certainty: 4 standard deviations of a sample."""
+    sample = np.sort(values[::_STRIDE])
+    place, margin = (values.size - rank) / _STRIDE, 2 * math.sqrt(sample.size) + 2
+    low = sample[int(place - margin)] if place >= margin else np.uint32(0)
+    high = sample[int(place + margin)] if place + margin < sample.size else np.uint32(_LARGEST)
+    return low, high
 
 
 def _chunks(tensors: Sequence[Tensor]) -> Iterator[Float32]:
