@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from blake3 import blake3
 from commandline import corpus
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.errors import RecordError, StageError, UsageError
+from train.merge import stack
 from train.merge.config import Merge
 from train.merge.run import merge
 from train.merge.stack import Stack
@@ -135,6 +136,14 @@ def test_dare_keeps_the_mean_and_drops_the_share(models):
     assert not np.array_equal(made[name], run(models, "dare_ties", options={"density": 0.25})[name])
 
 
+def test_what_is_dropped_does_not_hang_on_the_chunks(models):
+    with Checkpoint(models / "base") as base:
+        tensors = [next(iter(base.tensors.values()))] * 2
+        draws = [Stack("w", None, tensors, [1, 1], np.empty((0, 0), np.float32)).coins(0.5, 3) for _ in range(2)]
+    pieces = [draws[0](count) for count in (7, 1000, 1, 2, 90)]
+    assert np.array_equal(np.hstack(pieces), draws[1](1100))
+
+
 @pytest.mark.parametrize("values", ["normal", "few levels", "one outlier", "equal", "rising"])
 def test_thresholds_are_exact_whatever_the_values(tmp_path, values):
     n = 400_000
@@ -153,6 +162,17 @@ def test_thresholds_are_exact_whatever_the_values(tmp_path, values):
     stack = Stack("w", a.tensors["w"], [b.tensors["w"]], [1.0], np.empty((1, n), np.float32))
     ranks = [1, 2, n // 100, n // 2, n - 1, n]
     assert [stack.thresholds(rank).item() for rank in ranks] == [np.sort(np.abs(d))[n - rank] for rank in ranks]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.integers(0, 40) | st.integers(0, 2**32 - 1), min_size=1, max_size=400), st.integers(1, 7), st.data())
+def test_the_nth_largest_is_that_of_sorting(values, stride, data):
+    rank = data.draw(st.integers(1, len(values)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stack, "_SMALL", 8)
+        patch.setattr(stack, "_STRIDE", stride)
+        patch.setattr(stack, "CHUNK", 64)
+        assert stack.nth_largest(np.array(values, dtype=np.uint32), rank) == sorted(values)[-rank]
 
 
 @pytest.mark.parametrize("dtype", list(FLOATS))

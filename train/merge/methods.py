@@ -132,8 +132,10 @@ def _added(base: Float32, update: Float32, scale: float) -> Float32:
 
 def _weighted(rows: Float32, weights: Sequence[float]) -> Float32:
     """The weighted sum of the rows, which are overwritten."""
-    np.multiply(rows, np.array(weights, dtype=np.float32)[:, None], out=rows)
-    return reduce(np.add, rows)
+    for row, weight in zip(rows, weights, strict=True):
+        if weight != 1:
+            np.multiply(row, np.float32(weight), out=row)
+    return reduce(lambda total, row: np.add(total, row, out=total), rows)
 
 
 def _dropped(stack: Stack, density: float, seed: int) -> Iterator[tuple[Float32, Float32]]:
