@@ -139,29 +139,32 @@ def test_dare_keeps_the_mean_and_drops_the_share(models):
 def test_what_is_dropped_does_not_hang_on_the_chunks(models):
     with Checkpoint(models / "base") as base:
         tensors = [next(iter(base.tensors.values()))] * 2
-        draws = [Stack("w", None, tensors, [1, 1], np.empty((0, 0), np.float32)).coins(0.5, 3) for _ in range(2)]
+        draws = [Stack("w", None, tensors, [1, 1]).coins(0.5, 3) for _ in range(2)]
     pieces = [draws[0](count) for count in (7, 1000, 1, 2, 90)]
     assert np.array_equal(np.hstack(pieces), draws[1](1100))
 
 
-@pytest.mark.parametrize("values", ["normal", "few levels", "one outlier", "equal", "rising"])
+@pytest.mark.parametrize("values", ["normal", "few levels", "one outlier", "equal", "rising", "unlike the sample"])
 def test_thresholds_are_exact_whatever_the_values(tmp_path, values):
     n = 400_000
-    rng = np.random.default_rng(3)
+    rng, sampled = np.random.default_rng(3), np.zeros(n, dtype=bool)
+    for start in np.linspace(0, n - stack._BLOCK, stack._BLOCKS).astype(int):
+        sampled[start : start + stack._BLOCK] = True
     d = {
         "normal": rng.standard_normal(n),
         "few levels": rng.integers(0, 5, n) * 0.25,
         "one outlier": np.where(np.arange(n) == 77, 1e6, 0.001),
         "equal": np.ones(n),
         "rising": np.arange(n) / n,
+        "unlike the sample": np.where(sampled, 0, rng.standard_normal(n)),
     }[values].astype(np.float32)
     shapes = {"w": (n,)}
     zero = write_model(tmp_path / "zero", {"w": np.zeros(n)}, "F32", shapes)
     model = write_model(tmp_path / "model", {"w": d}, "F32", shapes)
     a, b = Checkpoint(zero), Checkpoint(model)
-    stack = Stack("w", a.tensors["w"], [b.tensors["w"]], [1.0], np.empty((1, n), np.float32))
+    both = Stack("w", a.tensors["w"], [b.tensors["w"]], [1.0])
     ranks = [1, 2, n // 100, n // 2, n - 1, n]
-    assert [stack.thresholds(rank).item() for rank in ranks] == [np.sort(np.abs(d))[n - rank] for rank in ranks]
+    assert [both.thresholds(rank).item() for rank in ranks] == [np.sort(np.abs(d))[n - rank] for rank in ranks]
 
 
 @settings(max_examples=200, deadline=None)

@@ -127,15 +127,20 @@ def _share(density: float) -> float:
 
 def _added(base: Float32, update: Float32, scale: float) -> Float32:
     """Base + scale update, in the base's place; the update is overwritten."""
-    return np.add(base, np.multiply(update, np.float32(scale), out=update), out=base)
+    return np.add(base, _scaled(update[None], [scale])[0], out=base)
 
 
 def _weighted(rows: Float32, weights: Sequence[float]) -> Float32:
     """The weighted sum of the rows, which are overwritten."""
+    return reduce(lambda total, row: np.add(total, row, out=total), _scaled(rows, weights))
+
+
+def _scaled(rows: Float32, weights: Sequence[float]) -> Float32:
+    """The rows times their weights, in their place."""
     for row, weight in zip(rows, weights, strict=True):
         if weight != 1:
             np.multiply(row, np.float32(weight), out=row)
-    return reduce(lambda total, row: np.add(total, row, out=total), rows)
+    return rows
 
 
 def _dropped(stack: Stack, density: float, seed: int) -> Iterator[tuple[Float32, Float32]]:
@@ -151,12 +156,10 @@ def _consensus(deltas: Float32, weights: Sequence[float]) -> tuple[Float32, Floa
     Flipped by the elected sign (one exclusive or), what agrees is positive. Where the sum is 0, the positive ones are
     taken, as in the authors' code.
     """
-    factors = np.array(weights, dtype=np.float32)[:, None]
-    np.multiply(deltas, factors, out=deltas)
-    sign = np.bitwise_and(reduce(np.add, deltas).view(np.uint32), np.uint32(1 << 31))
+    sign = np.bitwise_and(reduce(np.add, _scaled(deltas, weights)).view(np.uint32), np.uint32(1 << 31))
     np.bitwise_xor(deltas.view(np.uint32), sign, out=deltas.view(np.uint32))
     agrees = np.empty_like(deltas)
     agrees[:] = deltas > 0
     total = reduce(np.add, np.multiply(deltas, agrees, out=deltas))
     np.bitwise_xor(total.view(np.uint32), sign, out=total.view(np.uint32))
-    return total, reduce(np.add, np.multiply(agrees, factors, out=agrees))
+    return total, _weighted(agrees, weights)

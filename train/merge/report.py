@@ -33,7 +33,7 @@ def grams(config: Merge, folder: Path) -> dict[str, np.typing.NDArray[np.float64
     with opened(config, folder) as (base, models):
         for name, tensor in sorted(base.tensors.items()) if base else ():
             if tensor.dtype in FLOATS:
-                stack = Stack(name, tensor, [model.tensors[name] for model in models], [], np.empty((0, 0), np.float32))
+                stack = Stack(name, tensor, [model.tensors[name] for model in models], [])
                 gram = stack.gram(deltas=True)
                 for block in ("all", next((block for part, block in _BLOCKS.items() if part in name), "other")):
                     found[block] = found.get(block, 0) + gram

@@ -8,9 +8,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from registry.errors import UsageError
 from registry.publish import making, write_json
@@ -22,6 +20,9 @@ from train.merge.inputs import opened
 from train.merge.methods import method
 from train.merge.stack import Stack
 from train.merge.tensors import FLOATS, INDEX, Checkpoint, Float32, encode, write
+
+if TYPE_CHECKING:
+    import numpy as np
 
 NAMES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
@@ -47,12 +48,10 @@ def _merge_models(config: Merge, folder: Path, out: Path) -> dict[str, Any]:
     weights = [part.weight for part in config.models]
     with opened(config, folder) as (base, models):
         reference = base or models[0]
-        largest = max(tensor.size for tensor in reference.tensors.values())
-        room = np.empty((len(models), largest), dtype=np.float32)
 
         def merged(name: str) -> Iterator[Float32]:
             before = base.tensors[name] if base else None
-            return function(Stack(name, before, [model.tensors[name] for model in models], weights, room), **options)
+            return function(Stack(name, before, [model.tensors[name] for model in models], weights), **options)
 
         _write_checkpoint(config, folder, reference, merged, out)
         named = [*zip([part.model for part in config.models], models, strict=True), (str(config.base), base)]

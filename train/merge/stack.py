@@ -19,8 +19,9 @@ from train.merge.tensors import CHUNK, SIZES, Float32, Tensor
 
 UInt32 = np.typing.NDArray[np.uint32]
 
+_BLOCKS, _BLOCK = 32, 256  # of values from all over a tensor, which tell where its thresholds are
 _STRIDE = 127  # of a sample; prime, so that the columns of a matrix take turns
-_SMALL = 2048  # values that are not worth a sample
+_SMALL = 1 << 12  # values that are not worth a sample
 _LARGEST = 0xFFFFFFFF
 
 
@@ -31,16 +32,11 @@ class Stack:
         name: of the tensor.
         weights: one per model.
         count: values of the tensor.
-
-    `room` [models, values of the largest tensor] is for what must be in memory as a whole. It is one for all tensors of
-    a merge, and nothing where it is not touched: to get new memory for each tensor costs up to 1.5 ns a value.
     """
 
-    def __init__(
-        self, name: str, base: Tensor | None, models: Sequence[Tensor], weights: Sequence[float], room: Float32
-    ) -> None:
+    def __init__(self, name: str, base: Tensor | None, models: Sequence[Tensor], weights: Sequence[float]) -> None:
         self.name, self.weights, self.count = name, list(weights), models[0].size
-        self._base, self._models, self._room = base, list(models), room
+        self._base, self._models = base, list(models)
 
     def models(self) -> Iterator[Float32]:
         """Chunks [models, values]; the array is used again for the next one."""
@@ -64,15 +60,30 @@ class Stack:
     def thresholds(self, rank: int) -> Float32:
         """The `rank`-th largest |d| of each model [models, 1], for ranks from 1 on; exact.
 
-        The bits of numbers that are not negative have their order as integers too. All |d| of the tensor are held in
-        memory for it.
+        A sample tells between which two each lies, so one pass finds them, and few values are held in memory. Where the
+        sample misled, a second pass holds all.
         """
-        sizes, at = self._room[:, : self.count], 0
-        for base, deltas in self.deltas():
-            np.abs(deltas, out=sizes[:, at : at + base.size])
-            at += base.size
-        bits = np.array([nth_largest(row.view(np.uint32), rank) for row in sizes], dtype=np.uint32)
-        return bits.view(np.float32)[:, None]
+        bounds = self._bounds(rank)
+        while True:
+            searches = [Search(low, high) for low, high in bounds]
+            for _, deltas in self.deltas():
+                for search, row in zip(searches, _sizes(deltas), strict=True):
+                    search.see(row)
+            found = [search.largest(rank) for search in searches]
+            if None not in found:
+                return np.array(found, dtype=np.uint32).view(np.float32)[:, None]
+            bounds = [(0, _LARGEST)] * len(searches)
+
+    def _bounds(self, rank: int) -> list[tuple[int, int]]:
+        """Of each model two sizes between which the `rank`-th largest |d| is likely, by blocks from all over."""
+        width = min(_BLOCK, self.count)
+        starts = np.unique(np.linspace(0, self.count - width, _BLOCKS).astype(int)).tolist()
+        tensors = [tensor for tensor in (self._base, *self._models) if tensor]
+        sample = np.empty((len(tensors), len(starts) * width), dtype=np.float32)
+        for place, start in enumerate(starts):
+            for tensor, row in zip(tensors, sample, strict=True):
+                tensor.read(start, row[place * width : (place + 1) * width])
+        return [between(row, rank / self.count) for row in _sizes(sample[1:] - sample[0])]
 
     def gram(self, *, deltas: bool) -> np.typing.NDArray[np.float64]:
         """Inner products of the task vectors, or of the models themselves: [models, models], summed in float64."""
@@ -100,33 +111,57 @@ class Stack:
         return draw
 
 
-def nth_largest(values: UInt32, rank: int) -> int:
-    """The `rank`-th largest of the values, for ranks from 1 on.
+class Search:
+    """Finds a value by its rank among integers that come in pieces, if it is from `low` to `high`."""
 
-    A sample tells between which two it lies; those above are counted, and of the few between the right one is found in
-    the same way: 1.0 to 1.9 ns a value. Partitioning all takes 0.5 ns on Intel's AVX-512, but 5 to 8 on AMD's Zen 4,
-    where stores that compress are slow. Floyd and Rivest, "Expected time bounds for selection", 1975.
+    def __init__(self, low: int, high: int) -> None:
+        self._low, self._high = np.uint32(low), np.uint32(high)
+        self._above = self._equal = self.kept = 0
+        self._between: list[UInt32] = []
+
+    def see(self, piece: UInt32) -> None:
+        """Count what is above, and keep what is between."""
+        self._above += int(np.count_nonzero(piece > self._high))
+        if self._low == self._high:  # many may be equal, as differences of bfloat16 are
+            self._equal += int(np.count_nonzero(piece == self._low))
+        else:  # what is below `low` wraps around
+            self._between.append(piece[np.flatnonzero(piece - self._low <= self._high - self._low)])
+            self.kept += self._between[-1].size
+
+    def largest(self, rank: int) -> int | None:
+        """The `rank`-th largest of all that was seen; None if it is not from `low` to `high`."""
+        rank -= self._above
+        if 0 < rank <= self._equal:
+            return int(self._low)
+        return nth_largest(np.concatenate(self._between), rank) if 0 < rank <= self.kept else None
+
+
+def nth_largest(values: UInt32, rank: int) -> int:
+    """The `rank`-th largest of the values, for ranks from 1 on: Floyd and Rivest, 1975.
+
+    1.0 to 1.9 ns a value. Partitioning all takes 0.5 ns on Intel's AVX-512, but 5 to 8 on AMD's Zen 4, where stores
+    that compress are slow.
     """
     if values.size > _SMALL:
-        low, high = _between(values, rank)
-        pieces = [values[start : start + CHUNK] for start in range(0, values.size, CHUNK)]
-        above = sum(int(np.count_nonzero(piece > high)) for piece in pieces)
-        if low < high:  # what is below `low` wraps around
-            some = np.concatenate([piece[np.flatnonzero(piece - low <= high - low)] for piece in pieces])
-            if above < rank <= above + some.size <= above + values.size // 2:
-                return nth_largest(some, rank - above)
-        elif above < rank <= sum(int(np.count_nonzero(piece >= low)) for piece in pieces):
-            return int(low)  # one of many that are equal, as differences of bfloat16 are
+        search = Search(*between(values[::_STRIDE], rank / values.size))
+        search.see(values)
+        if 2 * search.kept < values.size and (found := search.largest(rank)) is not None:
+            return found
     return int(np.partition(values, values.size - rank)[values.size - rank])
 
 
-def _between(values: UInt32, rank: int) -> tuple[np.uint32, np.uint32]:
-    """Two values between which the `rank`-th largest is with all but certainty: 4 standard deviations of a sample."""
-    sample = np.sort(values[::_STRIDE])
-    place, margin = (values.size - rank) / _STRIDE, 2 * math.sqrt(sample.size) + 2
-    low = sample[int(place - margin)] if place >= margin else np.uint32(0)
-    high = sample[int(place + margin)] if place + margin < sample.size else np.uint32(_LARGEST)
-    return low, high
+def between(sample: UInt32, share: float) -> tuple[int, int]:
+    """Two values between which lies what a `share` of all exceeds, but for a chance of 4 standard deviations."""
+    ordered, margin = np.sort(sample), 2 * math.sqrt(sample.size) + 2
+    place = (1 - share) * sample.size
+    low = int(ordered[int(place - margin)]) if place >= margin else 0
+    return low, int(ordered[int(place + margin)]) if place + margin < sample.size else _LARGEST
+
+
+def _sizes(deltas: Float32) -> UInt32:
+    """|d|, in the place of d, as integers: without their sign numbers have the same order as their bits."""
+    bits: UInt32 = deltas.view(np.uint32)
+    return np.bitwise_and(bits, np.uint32(_LARGEST >> 1), out=bits)
 
 
 def _chunks(tensors: Sequence[Tensor]) -> Iterator[Float32]:

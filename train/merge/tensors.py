@@ -66,9 +66,9 @@ class File(FileIO):
             piece = into[start : start + _BLOCK]
             if os.preadv(self.fileno(), [piece], at + start) != len(piece):
                 raise RecordError(f"{self.path} was cut off while it was read")
-            if at + start == self._hashed:
-                self._hash.update(piece)
-                self._hashed += len(piece)
+            if at + start <= self._hashed < at + start + len(piece):
+                self._hash.update(piece[self._hashed - at - start :])
+                self._hashed = at + start + len(piece)
 
     def bytes(self, at: int, count: int) -> bytearray:
         """The `count` bytes from position `at` on."""
