@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _NAMING = ("special_tokens_map.json", "tokenizer_config.json")  # the second one wins
-_PARTS = (*_NAMING, "tokenizer.json", "*.model", "added_tokens.json", "chat_template.jinja", "vocab.json", "merges.txt")
+_PARTS = (
+    *_NAMING, "tokenizer.json", "*.model*", "added_tokens.json", "chat_template.jinja", "vocab.json", "merges.txt",
+)  # fmt: skip
 
 
 def control_tokens(folder: Path) -> dict[str, str]:

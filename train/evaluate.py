@@ -108,7 +108,12 @@ def table(results: dict[str, Any]) -> str:
         for kind in KINDS:
             for key, one in found[kind].items():
                 error = "" if one["error"] is None else f" ± {one['error']:.3f}"
-                mean = "none" if one["mean"] is None else f"{one['mean']:.{'3f' if abs(one['mean']) < 1e5 else '3e'}}"
-                lines.append(f"{name:<24}{kind:<15}{key:<32}{mean}{error} (n={one['n']})")
+                lines.append(f"{name:<24}{kind:<15}{key:<32}{_figure(one['mean'])}{error} (n={one['n']})")
         lines += [f"{name:<24}{'over the first':<15}{key:<32}{how}" for key, how in found.get("compared", {}).items()]
     return "\n".join(lines)
+
+
+def _figure(mean: float | None) -> str:
+    if mean is None:
+        return "none"
+    return f"{mean:.3f}" if abs(mean) < 1e5 else f"{mean:.3e}"

@@ -48,7 +48,7 @@ def train(config: Train, folder: Path, out: Path) -> str:
         remedy = "give a smaller `data.micro`, `recompute: true`, or `parallel: fsdp` over several devices"
         raise StageError(f"{str(error).split('. ')[0]}: {remedy}; the same command goes on") from None
     except NotImplementedError as error:  # a kernel without a backward pass, such as flex_attention on a CPU
-        raise StageError(f"this device cannot do it: {error}") from None
+        raise StageError(f"this device cannot do it: {error}") from error
 
 
 def _train(config: Train, folder: Path, out: Path, processes: Processes) -> str:

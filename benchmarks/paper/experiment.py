@@ -34,7 +34,7 @@ from registry.shards import Shards
 from train.answers import answer, generate
 from train.bits import bits_per_byte, documents
 from train.config import Train
-from train.examples import read_examples
+from train.examples import encoded, read_examples
 from train.merge.config import Merge
 from train.merge.lora import Adapter, stacked
 from train.merge.run import merge
@@ -81,6 +81,7 @@ class Row:
     perplexity: dict[str, float]  # by kind of text
     form: dict[str, Score]  # by the kind of the words
     numeric: Score
+    even: Score  # of these, the ones whose options have the same number of tokens
 
 
 def main(
@@ -185,10 +186,13 @@ def measure(out: Path, folder: Path, words: dict[str, list[str]], items: int) ->
     """All that the table tells of one model."""
     model, tokens = load_model(folder), Tokens.load(folder)
     examples = read_examples(out / "numeric_test.jsonl")[: 8 * items]
+    figures = answer(model, examples, tokens, length=256).right
+    even = [len({len(ids) for ids, _ in encoded(example, tokens, 256, end=False)}) == 1 for example in examples]
     return Row(
         {kind: perplexity(model, tokens, out, kind) for kind in KINDS},
         {kind: form(model, tokens, words[kind], items) for kind in KINDS},
-        answer(model, examples, tokens, length=256).right,
+        figures,
+        Score([item for item, same in zip(figures.items, even, strict=True) if same]),
     )
 
 
@@ -238,7 +242,7 @@ def verdicts(rows: dict[str, Row], outs: list[Path]) -> dict[str, bool]:
     base, instruct, finance, replay = (rows[n] for n in ("base", "instruct", "finance", "finance, 25 % replay"))
     merged, after = rows["merge 1 instruct + 0.5 finance"], rows["instruct, then finance"]
     of = {name: row.perplexity for name, row in rows.items()}
-    lettered = chance(outs[0], len(rows["base"].numeric.items))
+    even, lettered = rows["random weights"].even, chance(outs[0], len(rows["base"].numeric.items))
     return {
         "finance ppl of finance < 0.5 of base's": finance.perplexity["finance"] < 0.5 * base.perplexity["finance"],
         "general ppl with replay < 1.5 of base's": replay.perplexity["general"] < 1.5 * base.perplexity["general"],
@@ -252,6 +256,8 @@ def verdicts(rows: dict[str, Row], outs: list[Path]) -> dict[str, bool]:
             _same(out, "merge_1_0", "instruct/model") and _same(out, "merge_0_1", "finance/model") for out in outs
         ),
         "SVD to rank 16 of two adapters of rank 8 is their sum (1e-4)": all(map(_sum_is_exact, outs)),
+        f"random weights are at chance where options have as many tokens: {even}": abs(even.mean - 0.25)
+        <= 3 * even.error,
         f"random weights are at chance where options are letters: {lettered}": abs(lettered.mean - 0.25)
         <= 3 * lettered.error,
     }
@@ -278,6 +284,7 @@ def pooled(runs: list[dict[str, Row]]) -> dict[str, Row]:
             {kind: float(np.exp(np.mean([np.log(row.perplexity[kind]) for row in rows]))) for kind in KINDS},
             {kind: all_items([row.form[kind] for row in rows]) for kind in KINDS},
             all_items([row.numeric for row in rows]),
+            all_items([row.even for row in rows]),
         )
         for name, rows in ((name, [run[name] for run in runs]) for name in runs[0])
     }

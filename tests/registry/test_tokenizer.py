@@ -23,7 +23,10 @@ def model(tmp_path: Path) -> Path:
 
 
 def test_a_copy_of_a_models_tokenizer_has_nothing_of_the_model(model: Path, tmp_path: Path) -> None:
+    (model / "tokenizer.model.v3").write_bytes(b"pieces")
     copy_tokenizer(model, tmp_path / "copy")
+    assert (tmp_path / "copy" / "tokenizer.model.v3").read_bytes() == b"pieces"
+    (tmp_path / "copy" / "tokenizer.model.v3").unlink()
     assert sorted(path.name for path in (tmp_path / "copy").iterdir()) == PARTS
 
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.errors import RecordError, StageError, UsageError
-from train.merge import stack
+from train.merge import selection, stack
 from train.merge.config import Merge
 from train.merge.run import merge
 from train.merge.stack import Stack
@@ -172,10 +172,9 @@ def test_thresholds_are_exact_whatever_the_values(tmp_path, values):
 def test_the_nth_largest_is_that_of_sorting(values, stride, data):
     rank = data.draw(st.integers(1, len(values)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stack, "_SMALL", 8)
-        patch.setattr(stack, "_STRIDE", stride)
-        patch.setattr(stack, "CHUNK", 64)
-        assert stack.nth_largest(np.array(values, dtype=np.uint32), rank) == sorted(values)[-rank]
+        patch.setattr(selection, "_SMALL", 8)
+        patch.setattr(selection, "_STRIDE", stride)
+        assert selection.nth_largest(np.array(values, dtype=np.uint32), rank) == sorted(values)[-rank]
 
 
 @pytest.mark.parametrize("dtype", list(FLOATS))
@@ -291,3 +290,12 @@ def test_the_command_merges_without_torch_and_tells_digests(models):
     assert "unknown key 'methd'; did you mean method?" in wrong.stderr
     both = corpus("merge", models / "m.yaml", "--set", "adapters=[{adapter: a}]", cwd=models)
     assert "m.yaml: give either models or adapters" in both.stderr
+
+
+@pytest.mark.parametrize("method", ["task_arithmetic", "ties", "linear"])
+def test_a_tensor_without_values_stays_as_it_is(tmp_path, method):
+    shapes = {"w": (70,), "none": (0, 8)}
+    for seed, name in enumerate(("base", "inst", "fin")):
+        values = np.random.default_rng(seed).standard_normal(70)
+        write_model(tmp_path / name, {"w": values, "none": np.empty((0, 8))}, "BF16", shapes)
+    assert run(tmp_path, method)["none"].shape == (0, 8)

@@ -78,6 +78,8 @@ def _write_checkpoint(
 
     def pieces(entries: dict[str, tuple[str, tuple[int, ...]]]) -> Iterator[np.typing.NDArray[Any]]:
         for name, (kind, _) in entries.items():
+            if not reference.tensors[name].size:
+                continue  # nothing to merge, and no bytes
             if kind in FLOATS:
                 yield from (encode(chunk, kind) for chunk in values(name))
             else:

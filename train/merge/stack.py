@@ -8,21 +8,16 @@ where a block of the file does, as BLAKE3 takes 0.15 ns a byte of whole blocks, 
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
 
 from registry.errors import UsageError
+from train.merge.selection import LARGEST, Selection, UInt32, between
 from train.merge.tensors import CHUNK, SIZES, Float32, Tensor
 
-UInt32 = np.typing.NDArray[np.uint32]
-
 _BLOCKS, _BLOCK = 32, 256  # of values from all over a tensor, which tell where its thresholds are
-_STRIDE = 127  # of a sample; prime, so that the columns of a matrix take turns
-_SMALL = 1 << 12  # values that are not worth a sample
-_LARGEST = 0xFFFFFFFF
 
 
 class Stack:
@@ -65,14 +60,14 @@ class Stack:
         """
         bounds = self._bounds(rank)
         while True:
-            searches = [Search(low, high) for low, high in bounds]
+            selections = [Selection(low, high) for low, high in bounds]
             for _, deltas in self.deltas():
-                for search, row in zip(searches, _sizes(deltas), strict=True):
-                    search.see(row)
-            found = [search.largest(rank) for search in searches]
+                for selection, row in zip(selections, _sizes(deltas), strict=True):
+                    selection.see(row)
+            found = [selection.largest(rank) for selection in selections]
             if None not in found:
                 return np.array(found, dtype=np.uint32).view(np.float32)[:, None]
-            bounds = [(0, _LARGEST)] * len(searches)
+            bounds = [(0, LARGEST)] * len(selections)
 
     def _bounds(self, rank: int) -> list[tuple[int, int]]:
         """Of each model two sizes between which the `rank`-th largest |d| is likely, by blocks from all over."""
@@ -111,63 +106,16 @@ class Stack:
         return draw
 
 
-class Search:
-    """Finds a value by its rank among integers that come in pieces, if it is from `low` to `high`."""
-
-    def __init__(self, low: int, high: int) -> None:
-        self._low, self._high = np.uint32(low), np.uint32(high)
-        self._above = self._equal = self.kept = 0
-        self._between: list[UInt32] = []
-
-    def see(self, piece: UInt32) -> None:
-        """Count what is above, and keep what is between."""
-        self._above += int(np.count_nonzero(piece > self._high))
-        if self._low == self._high:  # many may be equal, as differences of bfloat16 are
-            self._equal += int(np.count_nonzero(piece == self._low))
-        else:  # what is below `low` wraps around
-            self._between.append(piece[np.flatnonzero(piece - self._low <= self._high - self._low)])
-            self.kept += self._between[-1].size
-
-    def largest(self, rank: int) -> int | None:
-        """The `rank`-th largest of all that was seen; None if it is not from `low` to `high`."""
-        rank -= self._above
-        if 0 < rank <= self._equal:
-            return int(self._low)
-        return nth_largest(np.concatenate(self._between), rank) if 0 < rank <= self.kept else None
-
-
-def nth_largest(values: UInt32, rank: int) -> int:
-    """The `rank`-th largest of the values, for ranks from 1 on: Floyd and Rivest, 1975.
-
-    1.0 to 1.9 ns a value. Partitioning all takes 0.5 ns on Intel's AVX-512, but 5 to 8 on AMD's Zen 4, where stores
-    that compress are slow.
-    """
-    if values.size > _SMALL:
-        search = Search(*between(values[::_STRIDE], rank / values.size))
-        search.see(values)
-        if 2 * search.kept < values.size and (found := search.largest(rank)) is not None:
-            return found
-    return int(np.partition(values, values.size - rank)[values.size - rank])
-
-
-def between(sample: UInt32, share: float) -> tuple[int, int]:
-    """Two values between which lies what a `share` of all exceeds, but for a chance of 4 standard deviations."""
-    ordered, margin = np.sort(sample), 2 * math.sqrt(sample.size) + 2
-    place = (1 - share) * sample.size
-    low = int(ordered[int(place - margin)]) if place >= margin else 0
-    return low, int(ordered[int(place + margin)]) if place + margin < sample.size else _LARGEST
-
-
 def _sizes(deltas: Float32) -> UInt32:
     """|d|, in the place of d, as integers: without their sign numbers have the same order as their bits."""
     bits: UInt32 = deltas.view(np.uint32)
-    return np.bitwise_and(bits, np.uint32(_LARGEST >> 1), out=bits)
+    return np.bitwise_and(bits, np.uint32(LARGEST >> 1), out=bits)
 
 
 def _chunks(tensors: Sequence[Tensor]) -> Iterator[Float32]:
     buffer, count = np.empty((len(tensors), CHUNK), dtype=np.float32), tensors[0].size
     first = CHUNK - tensors[0].offset // SIZES[tensors[0].dtype] % CHUNK
-    for start, end in pairwise((0, *range(first, count, CHUNK), count)):
+    for start, end in pairwise(sorted({0, *range(first, count, CHUNK), count})):
         chunk = buffer[:, : end - start]
         for tensor, row in zip(tensors, chunk, strict=True):
             tensor.read(start, row)
