@@ -164,6 +164,9 @@ def test_thresholds_are_exact_whatever_the_values(tmp_path, values):
     a, b = Checkpoint(zero), Checkpoint(model)
     both = Stack("w", a.tensors["w"], [b.tensors["w"]], [1.0])
     ranks = [1, 2, n // 100, n // 2, n - 1, n]
+    with pytest.MonkeyPatch.context() as patch:  # as if a sample of the whole misled, too
+        patch.setattr(selection.Selection, "bounds", lambda *_: (1, 2))
+        assert both.thresholds(n // 2).item() == np.sort(np.abs(d))[n - n // 2]
     assert [both.thresholds(rank).item() for rank in ranks] == [np.sort(np.abs(d))[n - rank] for rank in ranks]
 
 

@@ -26,15 +26,21 @@ class Selection:
         self._low, self._high = np.uint32(low), np.uint32(high)
         self._above = self._equal = self.kept = 0
         self._between: list[UInt32] = []
+        self._sample: list[UInt32] = []
 
     def see(self, piece: UInt32) -> None:
-        """Count what is above, and keep what is between."""
+        """Count what is above, and keep what is between, and a sample for where that misses."""
+        self._sample.append(piece[::_STRIDE].copy())
         self._above += int(np.count_nonzero(piece > self._high))
         if self._low == self._high:  # many may be equal, as differences of bfloat16 are
             self._equal += int(np.count_nonzero(piece == self._low))
         else:  # what is below `low` wraps around
             self._between.append(piece[np.flatnonzero(piece - self._low <= self._high - self._low)])
             self.kept += self._between[-1].size
+
+    def bounds(self, share: float) -> tuple[int, int]:
+        """Better ones than those it had, by what was seen; see `between`."""
+        return between(np.concatenate(self._sample), share)
 
     def largest(self, rank: int) -> int | None:
         """The `rank`-th largest of all that was seen; None if it is not from `low` to `high`."""

@@ -55,11 +55,12 @@ class Stack:
     def thresholds(self, rank: int) -> Float32:
         """The `rank`-th largest |d| of each model [models, 1], for ranks from 1 on; exact.
 
-        A sample tells between which two each lies, so one pass finds them, and few values are held in memory. Where the
-        sample misled, a second pass holds all.
+        A sample tells between which two each lies, so one pass finds them, and few values are held in memory. Where it
+        misled, as a few rows may of embeddings, a second pass goes by a sample of the whole, and a third holds all.
         """
-        bounds = self._bounds(rank)
+        bounds, passes = self._bounds(rank), 0
         while True:
+            passes += 1
             selections = [Selection(low, high) for low, high in bounds]
             for _, deltas in self.deltas():
                 for selection, row in zip(selections, _sizes(deltas), strict=True):
@@ -67,7 +68,8 @@ class Stack:
             found = [selection.largest(rank) for selection in selections]
             if None not in found:
                 return np.array(found, dtype=np.uint32).view(np.float32)[:, None]
-            bounds = [(0, LARGEST)] * len(selections)
+            every = [(0, LARGEST)] * len(selections)
+            bounds = [selection.bounds(rank / self.count) for selection in selections] if passes == 1 else every
 
     def _bounds(self, rank: int) -> list[tuple[int, int]]:
         """Of each model two sizes between which the `rank`-th largest |d| is likely, by blocks from all over."""
