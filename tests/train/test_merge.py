@@ -148,7 +148,7 @@ def test_what_is_dropped_does_not_hang_on_the_chunks(models):
 def test_thresholds_are_exact_whatever_the_values(tmp_path, values):
     n = 400_000
     rng, sampled = np.random.default_rng(3), np.zeros(n, dtype=bool)
-    for start in np.linspace(0, n - stack._BLOCK, stack._BLOCKS).astype(int):
+    for start in stack._places(n):
         sampled[start : start + stack._BLOCK] = True
     d = {
         "normal": rng.standard_normal(n),
@@ -171,7 +171,7 @@ def test_thresholds_are_exact_whatever_the_values(tmp_path, values):
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.integers(0, 40) | st.integers(0, 2**32 - 1), min_size=1, max_size=400), st.integers(1, 7), st.data())
+@given(st.lists(st.integers(0, 40) | st.integers(0, 2**32 - 1), min_size=1, max_size=400), st.integers(2, 7), st.data())
 def test_the_nth_largest_is_that_of_sorting(values, stride, data):
     rank = data.draw(st.integers(1, len(values)))
     with pytest.MonkeyPatch.context() as patch:

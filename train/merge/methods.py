@@ -132,7 +132,12 @@ def _added(base: Float32, update: Float32, scale: float) -> Float32:
 
 def _weighted(rows: Float32, weights: Sequence[float]) -> Float32:
     """The weighted sum of the rows, which are overwritten."""
-    return reduce(lambda total, row: np.add(total, row, out=total), _scaled(rows, weights))
+    return _summed(_scaled(rows, weights))
+
+
+def _summed(rows: Float32) -> Float32:
+    """The sum of the rows, in the place of the first."""
+    return reduce(lambda total, row: np.add(total, row, out=total), rows)
 
 
 def _scaled(rows: Float32, weights: Sequence[float]) -> Float32:
@@ -160,6 +165,6 @@ def _consensus(deltas: Float32, weights: Sequence[float]) -> tuple[Float32, Floa
     np.bitwise_xor(deltas.view(np.uint32), sign, out=deltas.view(np.uint32))
     agrees = np.empty_like(deltas)
     agrees[:] = deltas > 0
-    total = reduce(np.add, np.multiply(deltas, agrees, out=deltas))
+    total = _summed(np.multiply(deltas, agrees, out=deltas))
     np.bitwise_xor(total.view(np.uint32), sign, out=total.view(np.uint32))
     return total, _weighted(agrees, weights)

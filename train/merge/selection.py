@@ -1,6 +1,6 @@
 """The n-th largest of many integers: a sample tells between which two it lies, and only what is between is kept.
 
-In: integers, all at once or in pieces. Out: the one of a rank, exact. It takes 1.0 to 1.9 ns a value on any processor;
+In: integers, all at once or in pieces. Out: the one of a rank, exact. A million take 1.2 to 1.5 ns each on any processor;
 numpy's partition takes 0.5 ns on Intel's AVX-512, but 5 to 8 on AMD's Zen 4, where stores that compress are slow.
 
 Floyd and Rivest, "Expected time bounds for selection", 1975.
@@ -31,11 +31,13 @@ class Selection:
     def see(self, piece: UInt32) -> None:
         """Count what is above, and keep what is between, and a sample for where that misses."""
         self._sample.append(piece[::_STRIDE].copy())
-        self._above += int(np.count_nonzero(piece > self._high))
+        above = piece > self._high
+        self._above += int(np.count_nonzero(above))
+        inside = np.not_equal(piece >= self._low, above, out=above)
         if self._low == self._high:  # many may be equal, as differences of bfloat16 are
-            self._equal += int(np.count_nonzero(piece == self._low))
-        else:  # what is below `low` wraps around
-            self._between.append(piece[np.flatnonzero(piece - self._low <= self._high - self._low)])
+            self._equal += int(np.count_nonzero(inside))
+        else:
+            self._between.append(piece[np.flatnonzero(inside)])
             self.kept += self._between[-1].size
 
     def bounds(self, share: float) -> tuple[int, int]:
@@ -61,8 +63,7 @@ def nth_largest(values: UInt32, rank: int) -> int:
 
 
 def between(sample: UInt32, share: float) -> tuple[int, int]:
-    """Two values between which lies what a `share` of all exceeds, but for a chance of 4 standard deviations."""
-    ordered, margin = np.sort(sample), 2 * math.sqrt(sample.size) + 2
-    place = (1 - share) * sample.size
-    low = int(ordered[int(place - margin)]) if place >= margin else 0
-    return low, int(ordered[int(place + margin)]) if place + margin < sample.size else LARGEST
+    """Two values between which lies what a `share` of all exceeds, but for a chance of 3 standard deviations."""
+    rank, margin = round(share * sample.size), int(1.5 * math.sqrt(sample.size)) + 2
+    low = nth_largest(sample, rank + margin) if rank + margin <= sample.size else 0
+    return low, nth_largest(sample, rank - margin) if rank > margin else LARGEST

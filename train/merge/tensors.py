@@ -105,7 +105,9 @@ class Tensor(NamedTuple):
         raw = out if self.dtype == "F32" else np.empty(out.size, dtype=FLOATS[self.dtype])
         self.file.fill(self.offset + start * raw.itemsize, raw.data.cast("B"))
         if self.dtype == "BF16":
-            np.left_shift(raw, np.uint32(16), out=out.view(np.uint32))
+            bits = out.view(np.uint32)
+            bits[:] = raw
+            np.left_shift(bits, 16, out=bits)
         elif raw is not out:
             out[:] = raw
 
