@@ -1,7 +1,7 @@
 """The n-th largest of many integers: a sample tells between which two it lies, and only what is between is kept.
 
-In: integers, all at once or in pieces. Out: the one of a rank, exact. A million take 1.2 to 1.5 ns each on any processor;
-numpy's partition takes 0.5 ns on Intel's AVX-512, but 5 to 8 on AMD's Zen 4, where stores that compress are slow.
+In: integers, all at once or in pieces. Out: the one of a rank, exact. Of a million each takes 1.2 to 1.5 ns on any
+processor; numpy's partition takes 0.5 on Intel's AVX-512, but 5 to 8 on AMD's Zen 4, whose compressing stores are slow.
 
 Floyd and Rivest, "Expected time bounds for selection", 1975.
 """
