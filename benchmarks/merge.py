@@ -30,7 +30,7 @@ import numpy as np  # noqa: E402
 from blake3 import blake3  # noqa: E402
 
 from train.merge.lora import reduced  # noqa: E402
-from train.merge.tensors import CHUNK, Checkpoint, write  # noqa: E402
+from train.merge.tensors import CHUNK, Checkpoint  # noqa: E402
 
 WEIGHTS = {"inst": 1.0, "fin": 0.5}
 _MERGEKIT = """
@@ -81,18 +81,21 @@ def shapes(layers: int, hidden: int, vocabulary: int, architecture: str) -> dict
 
 
 def make(folder: Path, seed: int, layers: int, hidden: int, vocabulary: int, architecture: str = "llama") -> None:
+    import torch
+    from safetensors.torch import save_file
+
     folder.mkdir(parents=True)
     every = shapes(layers, hidden, vocabulary, architecture)
 
-    def data() -> object:
-        for number, shape in enumerate(every.values()):
-            count = int(np.prod(shape))
-            values = np.random.default_rng([0, number]).standard_normal(count, dtype=np.float32) * 0.02
-            if seed:
-                values += np.random.default_rng([seed, number]).standard_normal(count, dtype=np.float32) * 0.002
-            yield (values.view(np.uint32) >> 16).astype(np.uint16)
+    def data(number: int, shape: tuple[int, ...]) -> torch.Tensor:
+        count = int(np.prod(shape))
+        values = np.random.default_rng([0, number]).standard_normal(count, dtype=np.float32) * 0.02
+        if seed:
+            values += np.random.default_rng([seed, number]).standard_normal(count, dtype=np.float32) * 0.002
+        return torch.from_numpy((values.view(np.uint32) >> 16).astype(np.uint16)).view(torch.bfloat16).view(shape)
 
-    write(folder / "model.safetensors", {n: ("BF16", s) for n, s in every.items()}, data())
+    tensors = {name: data(number, shape) for number, (name, shape) in enumerate(every.items())}
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})  # laid out as Hugging Face does
     config = {
         "architectures": ["LlamaForCausalLM"], "model_type": architecture, "hidden_size": hidden,
         "num_attention_heads": hidden // 64,

@@ -1,7 +1,7 @@
 """The same tensor of all models of a merge, in chunks of float32, and what a method must know of the whole of it.
 
-A chunk has a row for each model and 65,536 columns: a method's arrays stay in a core's cache, where an operation takes
-0.07 ns a value, and its calls cost a sixth of the time; with 16,384 columns it was half. A tensor's first chunk ends
+A chunk has a row for each model and 131,072 columns: a method's arrays stay in the cache, where an operation takes 0.1
+ns a value, and its call a tenth of that; with 16,384 columns calls took half of the time. A tensor's first chunk ends
 where a block of the file does, as BLAKE3 takes 0.15 ns a byte of whole blocks, and 0.20 of others.
 """
 
