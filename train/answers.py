@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from transformers import GenerationConfig
 
 from train.examples import Example, encoded, likelihoods
-from train.model import evaluating, logits
+from train.model import evaluating
 from train.score import BOOTSTRAP, Score
 from train.tokens import Tokens
 
@@ -57,12 +58,13 @@ def bootstrap_error(gold: Sequence[str], predicted: Sequence[str], *, classes: S
 
 
 def generate(model: Any, tokens: Tokens, prompt: str, *, most: int) -> tuple[str, bool]:
-    """The model's most likely continuation, and whether it came to an end; no cache, for short answers."""
+    """The model's most likely continuation, and whether it came to an end; the model's own settings are replaced."""
     ids = tokens.prompt(prompt)
-    fresh: list[int] = []
+    model.generation_config = GenerationConfig(
+        max_new_tokens=most, do_sample=False, eos_token_id=tokens.end, pad_token_id=tokens.end
+    )
     with evaluating(model) as device:
-        while len(fresh) < most and tokens.end not in fresh[-1:]:
-            row = torch.tensor([ids + fresh], device=device)
-            fresh.append(int(logits(model, row, torch.arange(row.shape[1], device=device)[None])[0, -1].argmax()))
+        row = torch.tensor([ids], device=device)
+        fresh = model.generate(row, attention_mask=torch.ones_like(row))[0, len(ids) :].tolist()
     ended = fresh[-1] == tokens.end
     return tokens.tokenizer.decode(fresh[:-1] if ended else fresh), ended

@@ -13,7 +13,7 @@ pytest.importorskip("transformers")
 
 from registry.errors import UsageError  # noqa: E402
 from train import examples  # noqa: E402
-from train.answers import adjusted_f1, answer  # noqa: E402
+from train.answers import adjusted_f1, answer, generate  # noqa: E402
 from train.bits import bits_per_byte  # noqa: E402
 from train.config import Evaluate  # noqa: E402
 from train.evaluate import evaluate, table  # noqa: E402
@@ -23,7 +23,7 @@ from train.model import load_model, logits  # noqa: E402
 from train.score import Score, paired  # noqa: E402
 from train.tokens import Tokens  # noqa: E402
 
-from .conftest import WORDS, make_model  # noqa: E402
+from .conftest import APART, ARCHITECTURES, WORDS, make_model  # noqa: E402
 
 
 @pytest.fixture
@@ -275,6 +275,24 @@ def test_an_evaluation_tells_numbers_with_noise_and_shows_texts(judged, build):
     written = (place / "out" / "results.json").read_text()
     assert "NaN" not in written  # which is no JSON
     assert json.loads(written)["one"]["bits_per_byte"]["small/news"]["error"] is None
+
+
+@pytest.mark.parametrize("architecture", [*ARCHITECTURES, *APART])
+def test_a_continuation_is_the_likeliest_token_after_token(tmp_path, build, architecture):
+    model = load_model(make_model(tmp_path / "config", architecture), seed=1)
+    model.generation_config.update(do_sample=True, temperature=9.0, repetition_penalty=9.0)  # as models are saved with
+    tokens = Tokens.load(build / "tokenizer")
+    expected = tokens.prompt("売上は増加")
+    start = len(expected)
+    with torch.no_grad():
+        for _ in range(12):
+            row = torch.tensor([expected])
+            expected.append(int(logits(model, row, torch.arange(row.shape[1])[None])[0, -1].argmax()))
+    fresh = expected[start:]
+    assert generate(model, tokens, "売上は増加", most=12) == (tokens.tokenizer.decode(fresh), False)
+    end = next((t for t in fresh if t != fresh[0]), fresh[0])
+    before = tokens.tokenizer.decode(fresh[: fresh.index(end)])
+    assert generate(model, tokens._replace(end=end), "売上は増加", most=12) == (before, True)
 
 
 TEMPLATES = {
