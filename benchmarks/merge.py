@@ -6,7 +6,7 @@ PYTHON is an interpreter that can import mergekit, in an environment of its own 
 the whole command with its imports, as a person runs it, medians of the rounds; `_wall` are ratios by the clock.
 Ours include the digests of all inputs, which mergekit does not take: `digests_seconds` is what they cost where nothing
 is read for them alone. `_inside` are the ratios of the merges without imports. Models are random Llamas in bfloat16:
-110 M parameters, with --quick 41 M, with --large 433 M.
+110 M parameters, with --quick 41 M, with --large 433 M. `gpt_neox_merged_by` says who merges small models of that kind.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # not this folder, whose train.py is not our package
 for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -55,18 +56,9 @@ print(time.process_time() - begun)
 """
 
 
-def shapes(layers: int, hidden: int, vocabulary: int, architecture: str) -> dict[str, tuple[int, ...]]:
+def shapes(layers: int, hidden: int, vocabulary: int) -> dict[str, tuple[int, ...]]:
     wide = 8 * hidden // 3 // 64 * 64
-    if architecture == "gpt_neox":
-        found: dict[str, tuple[int, ...]] = {
-            "gpt_neox.embed_in.weight": (vocabulary, hidden),
-            "embed_out.weight": (vocabulary, hidden),
-        }
-        for i in range(layers):
-            found[f"gpt_neox.layers.{i}.attention.query_key_value.weight"] = (3 * hidden, hidden)
-            found[f"gpt_neox.layers.{i}.mlp.dense_h_to_4h.weight"] = (4 * hidden, hidden)
-        return found
-    found = {
+    found: dict[str, tuple[int, ...]] = {
         "model.embed_tokens.weight": (vocabulary, hidden),
         "lm_head.weight": (vocabulary, hidden),
         "model.norm.weight": (hidden,),
@@ -80,12 +72,12 @@ def shapes(layers: int, hidden: int, vocabulary: int, architecture: str) -> dict
     return found
 
 
-def make(folder: Path, seed: int, layers: int, hidden: int, vocabulary: int, architecture: str = "llama") -> None:
+def make(folder: Path, seed: int, layers: int, hidden: int, vocabulary: int) -> None:
     import torch
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True)
-    every = shapes(layers, hidden, vocabulary, architecture)
+    every = shapes(layers, hidden, vocabulary)
 
     def data(number: int, shape: tuple[int, ...]) -> torch.Tensor:
         count = int(np.prod(shape))
@@ -97,13 +89,28 @@ def make(folder: Path, seed: int, layers: int, hidden: int, vocabulary: int, arc
     tensors = {name: data(number, shape) for number, (name, shape) in enumerate(every.items())}
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})  # laid out as Hugging Face does
     config = {
-        "architectures": ["LlamaForCausalLM"], "model_type": architecture, "hidden_size": hidden,
+        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": hidden,
         "num_attention_heads": hidden // 64,
         "intermediate_size": 8 * hidden // 3 // 64 * 64, "num_hidden_layers": layers, "vocab_size": vocabulary,
         "num_key_value_heads": hidden // 64, "tie_word_embeddings": False, "dtype": "bfloat16",
         "max_position_embeddings": 2048,
     }  # fmt: skip
     (folder / "config.json").write_text(json.dumps(config))
+
+
+def make_neox(place: Path) -> None:
+    """A small base and two models of another architecture, as transformers saves them."""
+    import torch
+    from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    config = GPTNeoXConfig(
+        hidden_size=256, intermediate_size=1024, num_hidden_layers=4, num_attention_heads=4, vocab_size=2000
+    )
+    for seed, name in enumerate(("base", *WEIGHTS)):
+        torch.manual_seed(seed)
+        GPTNeoXForCausalLM(config).to(torch.bfloat16).save_pretrained(place / name)
 
 
 def measured(command: list[str]) -> tuple[float, float, float, float, str]:
@@ -229,7 +236,7 @@ def main() -> None:
     mergekit = option("--mergekit") or os.environ.get("MERGEKIT_PYTHON")
     if not mergekit:
         print("no --mergekit PYTHON (an interpreter with mergekit): its keys are null")
-    result: dict[str, float | None] = {}
+    result: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         size = (4, 768, 8000) if quick else (20, 1280, 16000) if large else (12, 768, 16000)
@@ -248,6 +255,9 @@ def main() -> None:
             peaks[key] = middle["ours"][3] / there[3] if there else None
         result["peak_memory_ratio"] = round(max(p for p in peaks.values() if p), 3) if any(peaks.values()) else None
         result["max_error_bf16_steps"] = round(bf16_steps(place), 3)
+        make_neox(place / "neox")
+        merged = race(place / "neox", "task_arithmetic", mergekit, 1)
+        result["gpt_neox_merged_by"] = [*merged]
     ratio, error = lora_ratio(768, 16, 1 if quick else 5)
     result["lora_ratio_peft"] = ratio and round(ratio, 1)
     result["lora_error"] = error

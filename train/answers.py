@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from transformers import GenerationConfig
 
+from registry.errors import UsageError
 from train.examples import Example, encoded, likelihoods
 from train.model import evaluating
 from train.score import BOOTSTRAP, Score
@@ -58,8 +59,14 @@ def bootstrap_error(gold: Sequence[str], predicted: Sequence[str], *, classes: S
 
 
 def generate(model: Any, tokens: Tokens, prompt: str, *, most: int) -> tuple[str, bool]:
-    """The model's most likely continuation, and whether it came to an end; the model's own settings are replaced."""
+    """The model's most likely continuation, and whether it came to an end; the model's own settings are replaced.
+
+    Raises:
+        UsageError: there is nothing to go on from.
+    """
     ids = tokens.prompt(prompt)
+    if not ids:
+        raise UsageError(f"the prompt {prompt!r} has no tokens, and {tokens.folder} no token that begins texts")
     model.generation_config = GenerationConfig(
         max_new_tokens=most, do_sample=False, eos_token_id=tokens.end, pad_token_id=tokens.end
     )

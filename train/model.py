@@ -1,10 +1,10 @@
-"""A Hugging Face causal language model, and the one way in which it is called.
+"""A Hugging Face causal language model, and the one way in which it is called where a sequence has several documents.
 
 Packed documents must not see each other. transformers builds the right mask for every architecture and attention kernel
 from positions that begin anew, but only if it gets no attention mask and no cache: with the default ``use_cache=True``,
-or with a mask of ones, it silently drops it (logits of a second document are off by 0.5). So `logits` is the only call,
-and `leakage` measures what crosses over before a run starts. Recurrent layers, and some architectures that give the
-positions to no mask (gpt_oss in transformers 5), cannot keep documents apart: these need a sequence for each.
+or with a mask of ones, it silently drops it (logits of a second document are off by 0.5). So `logits` is the only such
+call, and `leakage` measures what crosses over before a run starts. Recurrent layers, and some architectures that give
+the positions to no mask (gpt_oss in transformers 5), cannot keep documents apart: these need a sequence for each.
 """
 
 from __future__ import annotations

@@ -295,6 +295,13 @@ def test_a_continuation_is_the_likeliest_token_after_token(tmp_path, build, arch
     assert generate(model, tokens._replace(end=end), "売上は増加", most=12) == (before, True)
 
 
+def test_a_prompt_without_tokens_is_gone_on_from_or_told(judged):
+    _, model, tokens = judged
+    assert generate(model, tokens, "", most=2)
+    with pytest.raises(UsageError, match="the prompt '' has no tokens"):
+        generate(model, tokens._replace(begin=None), "", most=2)
+
+
 TEMPLATES = {
     "as it is": None,
     "BOS before": {"single": "<eos> $A", "special_tokens": [("<eos>", 0)]},

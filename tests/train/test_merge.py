@@ -148,8 +148,8 @@ def test_what_is_dropped_does_not_hang_on_the_chunks(models):
 def test_thresholds_are_exact_whatever_the_values(tmp_path, values):
     n = 400_000
     rng, sampled = np.random.default_rng(3), np.zeros(n, dtype=bool)
-    for start in stack._places(n):
-        sampled[start : start + stack._BLOCK] = True
+    for start in stack._starts(n):
+        sampled[start : start + stack._SAMPLED] = True
     d = {
         "normal": rng.standard_normal(n),
         "few levels": rng.integers(0, 5, n) * 0.25,
@@ -192,8 +192,30 @@ def test_every_float_type_is_read_and_written_as_torch_does(tmp_path, dtype):
     assert np.array_equal(checkpoint.tensors["x"].array(), x.to(kinds[dtype]).float().numpy(), equal_nan=True)
     write(tmp_path / "again", {"x": (dtype, (x.numel(),))}, iter([encode(x.numpy().copy(), dtype)]))
     there = safetensors.load_file(tmp_path / "again")["x"]
+    header = 8 + int.from_bytes((tmp_path / "again").read_bytes()[:8], "little")
+    assert header % 4096 == 0  # tensors begin at a page
     assert there.dtype == kinds[dtype]
     assert torch.equal(there.nan_to_num(7), x.to(kinds[dtype]).nan_to_num(7))
+
+
+@pytest.mark.parametrize("spaces", range(9))
+def test_tensors_are_read_wherever_they_lie(tmp_path, spaces):
+    x = np.random.default_rng(0).standard_normal(CHUNK + 77).astype(np.float32)
+    stored = {dtype: encode(x.copy(), dtype) for dtype in FLOATS}
+    ends = np.cumsum([0, *(value.nbytes for value in stored.values())]).tolist()
+    header = {
+        dtype: {"dtype": dtype, "shape": [x.size], "data_offsets": [begin, end]}
+        for dtype, begin, end in zip(stored, ends, ends[1:], strict=False)
+    }
+    text = json.dumps(header).encode() + b" " * spaces
+    data = b"".join(value.tobytes() for value in stored.values())
+    (tmp_path / "model.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + data)
+    with Checkpoint(tmp_path) as checkpoint:
+        for dtype, tensor in checkpoint.tensors.items():
+            expected = stored[dtype].astype(np.float32)
+            if dtype == "BF16":
+                expected = (stored[dtype].astype(np.uint32) << 16).view(np.float32)
+            assert np.array_equal(tensor.array(), expected), dtype
 
 
 @given(

@@ -50,9 +50,9 @@ def ties(stack: Stack, *, density: float = 0.5, scale: float = 1.0) -> Iterator[
     if min(stack.weights) <= 0:
         raise UsageError("ties takes means, so its weights must be above 0")
     least = stack.thresholds(_rank(stack, density))
-    room = np.empty((len(stack.weights), CHUNK), dtype=np.float32)  # an array for each chunk costs a tenth of the time
+    buffer = np.empty((len(stack.weights), CHUNK), dtype=np.float32)  # one: a new one a chunk costs a tenth of the time
     for base, deltas in stack.deltas():
-        kept = np.abs(deltas, out=room[:, : base.size])
+        kept = np.abs(deltas, out=buffer[:, : base.size])
         kept[:] = kept >= least
         np.multiply(deltas, kept, out=deltas)
         total, share = _consensus(deltas, stack.weights, kept)
@@ -157,7 +157,7 @@ def _dropped(stack: Stack, density: float, seed: int) -> Iterator[tuple[Float32,
 
 
 def _consensus(deltas: Float32, weights: Sequence[float], agrees: Float32) -> tuple[Float32, Float32]:
-    """Sum of the w d whose sign is that of the sum of all w d, and the sum of their w; `agrees` is room [models, n].
+    """Sum of the w d whose sign is that of the sum of all w d, and the sum of their w; `agrees` is a buffer.
 
     Flipped by the elected sign (one exclusive or), what agrees is positive. Where the sum is 0, the positive ones are
     taken, as in the authors' code.

@@ -17,7 +17,7 @@ from registry.errors import UsageError
 from train.merge.selection import LARGEST, Selection, UInt32, between
 from train.merge.tensors import CHUNK, SIZES, Float32, Tensor
 
-_BLOCK = 512  # values in one place of a sample
+_SAMPLED = 512  # values of a sample that lie side by side
 
 
 class Stack:
@@ -73,7 +73,7 @@ class Stack:
 
     def _bounds(self, rank: int) -> list[tuple[int, int]]:
         """Of each model two sizes between which the `rank`-th largest |d| is likely, by blocks from all over."""
-        starts, width = _places(self.count), min(_BLOCK, self.count)
+        starts, width = _starts(self.count), min(_SAMPLED, self.count)
         tensors = [tensor for tensor in (self._base, *self._models) if tensor]
         sample = np.empty((len(tensors), len(starts) * width), dtype=np.float32)
         for place, start in enumerate(starts):
@@ -107,13 +107,13 @@ class Stack:
         return draw
 
 
-def _places(count: int) -> list[int]:
+def _starts(count: int) -> list[int]:
     """Where the blocks of a sample of `count` values begin.
 
     Four times the sample leaves half as many values between: one that grows as count to the 2/3 takes the least time.
     """
-    blocks = 8 + int((2 * count) ** (2 / 3)) // _BLOCK
-    return sorted(set(np.linspace(0, max(count - _BLOCK, 0), blocks).astype(int).tolist()))
+    blocks = 8 + int((2 * count) ** (2 / 3)) // _SAMPLED
+    return sorted(set(np.linspace(0, max(count - _SAMPLED, 0), blocks).astype(int).tolist()))
 
 
 def _sizes(deltas: Float32) -> UInt32:

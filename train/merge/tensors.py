@@ -104,7 +104,7 @@ class Tensor(NamedTuple):
     def read(self, start: int, out: Float32) -> None:
         """Fill `out` [n] with the values from number `start` on."""
         at = self.offset + start * SIZES[self.dtype]
-        raw = out if self.dtype == "F32" else _room(at, out.size, FLOATS[self.dtype])
+        raw = out if self.dtype == "F32" else _buffer(at, out.size, FLOATS[self.dtype])
         self.file.fill(at, raw.data.cast("B"))
         if self.dtype == "BF16":
             bits = out.view(np.uint32)
@@ -120,15 +120,15 @@ class Tensor(NamedTuple):
         return out
 
 
-def _room(at: int, count: int, dtype: Any) -> np.typing.NDArray[Any]:
+def _buffer(at: int, count: int, dtype: Any) -> np.typing.NDArray[Any]:
     """An empty array whose address is the position `at` modulo a page.
 
     A copy takes 0.08 ns a byte then, elsewhere 0.07 to 0.32: the most where it goes 8 bytes further on in a page.
     """
     size = count * np.dtype(dtype).itemsize
-    room = np.empty(size + _PAGE, dtype=np.uint8)
-    skipped = (at - room.ctypes.data) % _PAGE
-    return room[skipped : skipped + size].view(dtype)
+    buffer = np.empty(size + _PAGE, dtype=np.uint8)
+    skipped = (at - buffer.ctypes.data) % _PAGE
+    return buffer[skipped : skipped + size].view(dtype)
 
 
 class Checkpoint(ExitStack):
