@@ -170,6 +170,19 @@ def test_thresholds_are_exact_whatever_the_values(tmp_path, values):
     assert [both.thresholds(rank).item() for rank in ranks] == [np.sort(np.abs(d))[n - rank] for rank in ranks]
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_rows_of_unlike_sizes_take_one_pass(tmp_path, seed):
+    rng, shapes = np.random.default_rng(seed), {"w": (2000, 400)}
+    d = rng.standard_normal(shapes["w"]) * rng.lognormal(0, 1.5, (2000, 1))
+    zero = Checkpoint(write_model(tmp_path / "zero", {"w": 0 * d}, "F32", shapes))
+    model = Checkpoint(write_model(tmp_path / "model", {"w": d}, "F32", shapes))
+    both, passes = Stack("w", zero.tensors["w"], [model.tensors["w"]], [1.0]), []
+    deltas = both.deltas
+    both.deltas = lambda: (passes.append(1), deltas())[1]
+    both.thresholds(d.size // 2)
+    assert len(passes) == 1
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.integers(0, 40) | st.integers(0, 2**32 - 1), min_size=1, max_size=400), st.integers(2, 7), st.data())
 def test_the_nth_largest_is_that_of_sorting(values, stride, data):

@@ -17,6 +17,7 @@ UInt32 = np.typing.NDArray[np.uint32]
 LARGEST = 0xFFFFFFFF
 _STRIDE = 127  # of a sample; prime, so that the columns of a matrix take turns
 _SMALL = 1 << 12  # values that are not worth a sample
+_PARTS = 32  # of a sample, which tell how far it can be trusted
 
 
 class Selection:
@@ -62,8 +63,17 @@ def nth_largest(values: UInt32, rank: int) -> int:
     return int(np.partition(values, values.size - rank)[values.size - rank])
 
 
-def between(sample: UInt32, share: float) -> tuple[int, int]:
-    """Two values between which lies what a `share` of all exceeds, but for a chance of 3 standard deviations."""
-    rank, margin = round(share * sample.size), int(1.5 * math.sqrt(sample.size)) + 2
-    low = nth_largest(sample, rank + margin) if rank + margin <= sample.size else 0
+def between(sample: UInt32, share: float, parts: int = _PARTS) -> tuple[int, int]:
+    """Two values between which lies what a `share` of all exceeds, but for a chance of 3 standard deviations.
+
+    How much neighbouring `parts` of the sample differ tells the deviation, which is more than that of single draws
+    where values side by side are alike, as in the rows of embeddings; a trend does not count (Wolter, "Introduction to
+    Variance Estimation", on systematic samples).
+    """
+    size, rank = sample.size, round(share * sample.size)
+    exceeding = sample > nth_largest(sample, min(max(rank, 1), size))
+    shares = exceeding[: size // parts * parts].reshape(parts, -1).mean(axis=1) if size >= 2 * parts else np.zeros(1)
+    apart = float(np.linalg.norm(np.diff(shares))) / math.sqrt(2 * parts * max(1, parts - 1))
+    margin = 2 + int(3 * size * max(apart, math.sqrt(share * (1 - share) / size)))
+    low = nth_largest(sample, rank + margin) if rank + margin <= size else 0
     return low, nth_largest(sample, rank - margin) if rank > margin else LARGEST

@@ -56,7 +56,7 @@ class Stack:
         """The `rank`-th largest |d| of each model [models, 1], for ranks from 1 on; exact.
 
         A sample tells between which two each lies, so one pass finds them, and few values are held in memory. Where it
-        misled, as a few rows may of embeddings, a second pass goes by a sample of the whole, and a third holds all.
+        misled, a second pass goes by a sample of the whole, and a third holds all.
         """
         bounds, passes = self._bounds(rank), 0
         while True:
@@ -79,7 +79,7 @@ class Stack:
         for place, start in enumerate(starts):
             for tensor, row in zip(tensors, sample, strict=True):
                 tensor.read(start, row[place * width : (place + 1) * width])
-        return [between(row, rank / self.count) for row in _sizes(sample[1:] - sample[0])]
+        return [between(row, rank / self.count, len(starts)) for row in _sizes(sample[1:] - sample[0])]
 
     def gram(self, *, deltas: bool) -> np.typing.NDArray[np.float64]:
         """Inner products of the task vectors, or of the models themselves: [models, models], summed in float64."""
