@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from io import FileIO
 from math import prod
+from mmap import mmap
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -56,6 +57,7 @@ class File(FileIO):
             raise UsageError(f"{path} cannot be read: {error.strerror}") from None
         self.path, self.size = path, os.fstat(self.fileno()).st_size
         self._hash, self._hashed = blake3(), 0  # bytes
+        self._buffer = mmap(-1, _PAGE + _BLOCK)
 
     def fill(self, at: int, into: memoryview) -> None:
         """Fill `into` with the bytes from position `at` on.
@@ -71,16 +73,23 @@ class File(FileIO):
                 self._hash.update(piece[self._hashed - at - start :])
                 self._hashed = at + start + len(piece)
 
-    def bytes(self, at: int, count: int) -> bytearray:
-        """The `count` bytes from position `at` on."""
-        found = bytearray(count)
-        self.fill(at, memoryview(found))
+    def view(self, at: int, count: int) -> memoryview:
+        """The `count` bytes from position `at` on, until the next call.
+
+        They lie in a page where they lie in the file: a copy takes 0.08 ns a byte then, elsewhere 0.07 to 0.32, the
+        most where it goes 8 bytes further on in a page.
+        """
+        begin, end = at % _PAGE, at % _PAGE + count
+        if end > len(self._buffer):
+            self._buffer = mmap(-1, end)
+        found = memoryview(self._buffer)[begin:end]
+        self.fill(at, found)
         return found
 
     def digest(self) -> str:
         """BLAKE3 of the whole file, of which what was not hashed yet is read now."""
         while self._hashed < self.size:
-            self.bytes(self._hashed, min(_BLOCK, self.size - self._hashed))
+            self.view(self._hashed, min(_BLOCK, self.size - self._hashed))
         return str(self._hash.hexdigest())
 
 
@@ -99,18 +108,21 @@ class Tensor(NamedTuple):
 
     def stored(self) -> np.typing.NDArray[np.uint8]:
         """All of its bytes, as they are stored."""
-        return np.frombuffer(self.file.bytes(self.offset, self.size * SIZES[self.dtype]), np.uint8)
+        return np.frombuffer(self.file.view(self.offset, self.size * SIZES[self.dtype]), np.uint8)
 
     def read(self, start: int, out: Float32) -> None:
         """Fill `out` [n] with the values from number `start` on."""
-        at = self.offset + start * SIZES[self.dtype]
-        raw = out if self.dtype == "F32" else _buffer(at, out.size, FLOATS[self.dtype])
-        self.file.fill(at, raw.data.cast("B"))
+        size = SIZES[self.dtype]
+        at = self.offset + start * size
+        if self.dtype == "F32":
+            self.file.fill(at, out.data.cast("B"))
+            return
+        raw = np.frombuffer(self.file.view(at, out.size * size), FLOATS[self.dtype])
         if self.dtype == "BF16":
             bits = out.view(np.uint32)
             bits[:] = raw
             np.left_shift(bits, 16, out=bits)
-        elif raw is not out:
+        else:
             out[:] = raw
 
     def array(self) -> Float32:
@@ -118,17 +130,6 @@ class Tensor(NamedTuple):
         out = np.empty(self.shape, dtype=np.float32)
         self.read(0, out.reshape(-1))
         return out
-
-
-def _buffer(at: int, count: int, dtype: Any) -> np.typing.NDArray[Any]:
-    """An empty array whose address is the position `at` modulo a page.
-
-    A copy takes 0.08 ns a byte then, elsewhere 0.07 to 0.32: the most where it goes 8 bytes further on in a page.
-    """
-    size = count * np.dtype(dtype).itemsize
-    buffer = np.empty(size + _PAGE, dtype=np.uint8)
-    skipped = (at - buffer.ctypes.data) % _PAGE
-    return buffer[skipped : skipped + size].view(dtype)
 
 
 class Checkpoint(ExitStack):
@@ -171,10 +172,10 @@ def _file_names(folder: Path, single: str) -> list[str]:
 def _read_header(file: File) -> dict[str, Tensor]:
     """The tensors of a file in their order there."""
     try:
-        length = int.from_bytes(file.bytes(0, min(8, file.size)), "little")
+        length = int.from_bytes(file.view(0, min(8, file.size)), "little")
         if length > min(file.size, _LARGEST_HEADER):
             raise ValueError("its header is longer than the file")  # noqa: TRY301 - told as all others below
-        header = json.loads(file.bytes(8, length))
+        header = json.loads(bytes(file.view(8, length)))
         entries = {n: _tensor(file, 8 + length, e) for n, e in header.items() if n != "__metadata__"}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RecordError(f"{file.path} is not a safetensors file that can be read: {error}") from None
