@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from registry.configuration import Section
 from registry.packing import Method
@@ -106,7 +106,7 @@ class Train(Section):
     attention: str | None = Field(
         None,
         description="Kernel of transformers, such as `flex_attention`, which skips what a document does not see; none:"
-        " its own choice.",
+        " its own choice. Those of flash-attn know no float32, and are refused.",
     )
     lora: Lora | None = Field(None, description="Train adapters; without it all parameters.")
     checkpoints: Checkpoints = Field(Checkpoints(), description="What is kept.")
@@ -118,6 +118,13 @@ class Train(Section):
     patience: int = Field(600, ge=1, description="Seconds that a process waits for the others before the run fails.")
     log_every: int = Field(10, ge=1, description="Steps between lines of progress.")
     tensorboard: bool = Field(False, description="Write TensorBoard events, too.")
+
+    @field_validator("attention")
+    @classmethod
+    def _knows_float32(cls, kernel: str | None) -> str | None:
+        if kernel and "flash_attention" in kernel:
+            raise ValueError(f"{kernel} knows no float32, in which leakage and bits per byte are measured")
+        return kernel
 
 
 class Judged(Section):

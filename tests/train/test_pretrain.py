@@ -254,6 +254,8 @@ def test_the_attention_kernel_can_be_chosen(workplace):
     assert losses(workplace, "eager") != losses(workplace, "default")
     with pytest.raises(UsageError, match="cannot be loaded"):
         run(workplace, "attention=egaer", name="neither")
+    with pytest.raises(UsageError, match="attention: flash_attention_2 knows no float32"):
+        run(workplace, "attention=flash_attention_2", name="neither")
 
 
 @pytest.mark.slow  # a minute of compiling
