@@ -6,7 +6,8 @@ is the upper half of a float32, so reading is a shift (0.14 ns a value) and writ
 (0.4 ns). Files are read, not mapped, which is faster (0.23 ns against 0.37), and holds no memory.
 
 What is read is hashed on the way, while it is in the cache: BLAKE3 (`b3sum` checks it) takes 0.1 ns a byte, SHA-256
-0.5, which was as long as all the rest of a merge. A thread that read and hashed ahead made it slower.
+0.5, which was as long as all the rest of a merge. A thread that read and hashed ahead made it slower; two that merged a
+tensor each, and one that hashed behind them, took 0.75 of the time for TIES, and 1.4 of the CPU seconds.
 
 https://github.com/huggingface/safetensors#format
 """
@@ -41,6 +42,7 @@ BUFFERS = (".attention.bias", ".attention.masked_bias", ".rotary_emb.inv_freq") 
 _LARGEST_HEADER = 100 << 20
 _PAGE = 4096
 _BLOCK = 1 << 19  # bytes that are read and hashed at once, while they are in the cache
+_FLUSHED = 1 << 24  # bytes that are written before they go to the disk
 
 
 class File(FileIO):
@@ -217,7 +219,8 @@ def write(
 
     Its room is taken first: a disk that is too small is told at once, and the writing takes half the time (0.12 ns a
     byte against 0.24). Tensors begin at a page, as copying to elsewhere takes half as long again, and twice where the
-    low bits of both addresses are near each other.
+    low bits of both addresses are near each other. What was written goes to the disk while the next is made, so that
+    syncing it at the end takes half as long: a merge of 0.9 GB 3.8 s instead of 4.7.
     """
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     at = 0
@@ -230,6 +233,11 @@ def write(
     with path.open("wb") as file:
         os.posix_fallocate(file.fileno(), 0, 8 + len(text) + at)
         file.write(len(text).to_bytes(8, "little") + text)
-        written = sum(file.write(piece.data.cast("B")) for piece in data)
+        written = flushed = 0
+        for piece in data:
+            written += file.write(piece.data.cast("B"))
+            if written - flushed >= _FLUSHED:
+                os.posix_fadvise(file.fileno(), flushed, written - flushed, os.POSIX_FADV_DONTNEED)  # starts it
+                flushed = written
         if written != at:
             raise RecordError(f"{path}: {written} bytes of tensors came where {at} were to")
