@@ -75,11 +75,10 @@ class Stack:
         """Of each model two sizes between which the `rank`-th largest |d| is likely, by blocks from all over."""
         starts, width = _starts(self.count), min(_SAMPLED, self.count)
         tensors = [tensor for tensor in (self._base, *self._models) if tensor]
-        sample = np.empty((len(tensors), len(starts) * width), dtype=np.float32)
-        for place, start in enumerate(starts):
-            for tensor, row in zip(tensors, sample, strict=True):
-                tensor.read(start, row[place * width : (place + 1) * width])
-        return [between(row, rank / self.count, len(starts)) for row in _sizes(sample[1:] - sample[0])]
+        sample = np.empty((len(tensors), len(starts), width), dtype=np.float32)
+        for tensor, rows in zip(tensors, sample, strict=True):
+            tensor.sample(starts, rows)
+        return [between(rows.reshape(-1), rank / self.count, len(starts)) for rows in _sizes(sample[1:] - sample[0])]
 
     def gram(self, *, deltas: bool) -> np.typing.NDArray[np.float64]:
         """Inner products of the task vectors, or of the models themselves: [models, models], summed in float64."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from io import FileIO
 from math import prod
@@ -118,20 +118,30 @@ class Tensor(NamedTuple):
         at = self.offset + start * size
         if self.dtype == "F32":
             self.file.fill(at, out.data.cast("B"))
-            return
-        raw = np.frombuffer(self.file.view(at, out.size * size), FLOATS[self.dtype])
-        if self.dtype == "BF16":
-            bits = out.view(np.uint32)
-            bits[:] = raw
-            np.left_shift(bits, 16, out=bits)
         else:
-            out[:] = raw
+            _decode(np.frombuffer(self.file.view(at, out.size * size), FLOATS[self.dtype]), self.dtype, out)
+
+    def sample(self, starts: Sequence[int], out: Float32) -> None:
+        """Fill the rows of `out` [starts, n] with the values from each of the numbers on."""
+        stored = np.empty(out.shape, dtype=FLOATS[self.dtype])
+        for start, row in zip(starts, stored, strict=True):
+            self.file.fill(self.offset + start * SIZES[self.dtype], row.data.cast("B"))
+        _decode(stored, self.dtype, out)
 
     def array(self) -> Float32:
         """All of it."""
         out = np.empty(self.shape, dtype=np.float32)
         self.read(0, out.reshape(-1))
         return out
+
+
+def _decode(stored: np.typing.NDArray[Any], dtype: str, out: Float32) -> None:
+    if dtype == "BF16":
+        bits = out.view(np.uint32)
+        bits[:] = stored
+        np.left_shift(bits, 16, out=bits)
+    else:
+        out[:] = stored
 
 
 class Checkpoint(ExitStack):
