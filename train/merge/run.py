@@ -19,7 +19,7 @@ from train.merge.config import Merge
 from train.merge.inputs import opened
 from train.merge.methods import method
 from train.merge.stack import Stack
-from train.merge.tensors import FLOATS, INDEX, Checkpoint, Float32, encode, write
+from train.merge.tensors import FLOATS, INDEX, Checkpoint, Float32, encode, keep_memory, write
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,6 +36,7 @@ def merge(config: Merge, folder: Path, out: Path) -> Path:
     """
     if out.exists():
         raise UsageError(f"{out} is there already; a merge makes a new folder")
+    keep_memory()
     with making(out) as made:
         inputs = (_merge_adapters if config.adapters else _merge_models)(config, folder, made)
         recipe = config.model_dump(exclude={"sweep", "out"}, exclude_none=True)

@@ -45,6 +45,14 @@ _BLOCK = 1 << 19  # bytes that are read and hashed at once, while they are in th
 _FLUSHED = 1 << 24  # bytes that are written before they go to the disk
 
 
+def keep_memory() -> None:
+    """Have the memory of freed arrays used again, not given back and taken page by page: 7 % of TIES for 110 M.
+
+    glibc keeps twice the largest block that was freed so far, mallopt(3); this one is never touched.
+    """
+    np.empty(16 << 20, dtype=np.uint8)
+
+
 class File(FileIO):
     """A file that is read by position; what is read next to what was hashed is hashed, too.
 
