@@ -91,4 +91,5 @@ def test_a_cell_of_ten_times_the_lines_takes_no_hundred_times_as_long():
         assert len(printed_rows([labels, figures], 170.0)) == count
         return time.process_time() - start
 
-    assert seconds(3000) < 30 * max(seconds(300), 0.02)
+    few, many = (min(seconds(count) for _ in range(3)) for count in (300, 3000))  # others may work beside
+    assert many < 30 * max(few, 0.02)
