@@ -254,8 +254,9 @@ def test_the_attention_kernel_can_be_chosen(workplace):
     assert losses(workplace, "eager") != losses(workplace, "default")
     with pytest.raises(UsageError, match="cannot be loaded"):
         run(workplace, "attention=egaer", name="neither")
-    with pytest.raises(UsageError, match="attention: flash_attention_2 knows no float32"):
-        run(workplace, "attention=flash_attention_2", name="neither")
+    for flash in ("flash_attention_2", "kernels-community/flash-attn2"):
+        with pytest.raises(UsageError, match=f"attention: {flash} knows no float32"):
+            run(workplace, f"attention={flash}", name="neither")
 
 
 @pytest.mark.slow  # a minute of compiling
