@@ -30,7 +30,9 @@ def command(build: str, gates: Path | None, language: Language | None, as_json: 
     from corpus.audit import write
     from corpus.audit.gates import fallen_short, load_gates
     from corpus.opened import open_build
+    from registry.arrow import forgo_pandas
 
+    forgo_pandas()
     limits = load_gates(gates) if gates else {}
     opened = open_build(build)
     figures = write(opened, language, fresh=fresh)

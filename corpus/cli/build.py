@@ -69,9 +69,11 @@ def command(
 
     from pipelines import build as building
     from pipelines.preflight import plan
+    from registry.arrow import forgo_pandas
     from registry.domain import find_recipe
     from registry.layout import Layout
 
+    forgo_pandas()
     if resume and fresh:
         raise click.UsageError("--resume goes on with a build and --fresh starts over: choose one")
     path = find_recipe(recipe)

@@ -21,8 +21,10 @@ def command(build: str, document: str, uri: str, text: str) -> None:
     """
     from corpus.explain import find, journey, story
     from corpus.opened import open_build
+    from registry.arrow import forgo_pandas
     from registry.errors import UsageError
 
+    forgo_pandas()
     if sum(map(bool, (document, uri, text))) != 1:
         raise click.UsageError("name the document in one way: ID, --uri or --text")
     opened = open_build(build)

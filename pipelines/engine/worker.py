@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.engine.process import attach, receive, send
 from pipelines.engine.records import write_record
+from registry.arrow import forgo_pandas
 from registry.errors import CorpusError
 from registry.layout import Layout
 from registry.mirror import fetch, mount, put
@@ -40,6 +41,7 @@ def perform(function: str, task: str, spec: Json, folder: str, progress: Progres
     on object storage, files that the spec names are fetched first, and the outputs are put there before the record is.
     """
     _limit_memory(spec.get("memory", 0))
+    forgo_pandas()  # under the limit: Arrow reserves memory with its first array, less where it may not have more
     place = Path(folder)
     if storage := spec.get("storage"):
         root = Path(storage["root"])

@@ -225,7 +225,14 @@ def _read(file: Path) -> bytes:
         ) from None
 
 
+_loaded: dict[object, LanguageTokenizer] = {}
+
+
 @cache
 def load_once(path: Path) -> LanguageTokenizer:
-    """The tokenizer at `path`, read once per process: 0.2 s for a vocabulary of 50,000. Raises as `load`."""
-    return LanguageTokenizer.load(path)
+    """The tokenizer at `path`, made once per process, wherever its files lie: 0.3 s for 50,000. Raises as `load`."""
+    file = _find(path)
+    content = hashlib.sha256(_read(file)).digest(), *control_tokens(file.parent).items()
+    if content not in _loaded:
+        _loaded[content] = LanguageTokenizer.load(path)
+    return replace(_loaded[content], path=file)

@@ -11,10 +11,11 @@ from commandline import SAMPLE, TOKENIZER, contents, corpus
 from corpus import open_build
 
 
-@pytest.fixture
-def own(tmp_path: Path) -> tuple[Path, Path]:
-    """A page, a PDF's worth of laws and some records, built in small tasks."""
-    domain = tmp_path / "domain"
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page and some laws, built in small tasks, for `own` to copy."""
+    folder = tmp_path_factory.mktemp("made")
+    domain = folder / "domain"
     (domain / "files").mkdir(parents=True)
     shutil.copy(sorted((SAMPLE / "news").glob("*.html"))[0], domain / "files")
     for path in sorted((SAMPLE / "laws").rglob("*.txt"))[:6]:
@@ -23,8 +24,15 @@ def own(tmp_path: Path) -> tuple[Path, Path]:
         "name: own\nsources: [{name: files, path: files, kind: law, licence: x}]\n"
         f"tokenize: {{tokenizer: {TOKENIZER}}}\nengine: {{task: 16KB}}\n"
     )
-    assert corpus("build", domain, "--out", tmp_path / "out").returncode == 0
-    return domain, tmp_path / "out"
+    assert corpus("build", domain, "--out", folder / "out").returncode == 0
+    return folder
+
+
+@pytest.fixture
+def own(made: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """A domain and its build, to do with as a test likes."""
+    shutil.copytree(made, tmp_path / "own")
+    return tmp_path / "own" / "domain", tmp_path / "own" / "out"
 
 
 def told(said: str, stage: str) -> str:

@@ -26,7 +26,7 @@ _TERM = re.compile(r"[ぁ-んァ-ヶー一-龠々]{2,}")
 
 def terms(texts: Sequence[str], tokenizer: Path) -> dict[str, Any]:
     """The costliest nouns, and how many characters they were counted in."""
-    from pipelines.tokenize import LanguageTokenizer
+    from pipelines.tokenize import load_once
     from pipelines.words import Analyzer, Pos
 
     analyzer = Analyzer(None)
@@ -40,7 +40,7 @@ def terms(texts: Sequence[str], tokenizer: Path) -> dict[str, Any]:
         spans = zip(words.start[nouns].tolist(), words.end[nouns].tolist(), strict=True)
         counts.update(word for start, end in spans if _TERM.fullmatch(word := piece[start:end]))
     names = sorted(name for name, count in counts.items() if count > 1)
-    pieces = _pieces(LanguageTokenizer.load(tokenizer), names)
+    pieces = _pieces(load_once(tokenizer), names)
     costly = sorted(names, key=lambda name: (-counts[name] * (pieces[name] - 1), name))[:_SHOWN]
     whole = sum(counts[name] for name in names if pieces[name] == 1)
     return {
