@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from registry.errors import StageError, UsageError
 
@@ -60,10 +61,13 @@ class End:
 
 
 def check_installed() -> None:
-    """Raises UsageError where Slurm's commands are not here."""
+    """Raises UsageError where Slurm's commands are not here, or not the configuration that they are told to read."""
     missing = [name for name in ("sbatch", "squeue", "scancel", "scontrol", "sinfo") if shutil.which(name) is None]
     if missing:
         raise UsageError(f"--engine slurm needs {missing[0]}: run the build on a machine that submits jobs to Slurm")
+    conf = os.environ.get("SLURM_CONF")
+    if conf and not Path(conf).is_file():  # Slurm's commands would look for another one, for minutes
+        raise UsageError(f"--engine slurm: SLURM_CONF names {conf}, and there is no such file")
 
 
 def partitions() -> list[str]:
