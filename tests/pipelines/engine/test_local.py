@@ -86,7 +86,7 @@ def test_a_task_that_always_kills_its_worker_is_reported_and_the_others_are_done
 
 def test_a_task_that_hangs_is_ended_tried_again_and_reported(engine: LocalEngine, tmp_path: Path) -> None:
     started = time.monotonic()
-    outcomes, _ = perform(engine, "hangs", tmp_path, timeout=1.0)
+    outcomes, _ = perform(engine, "hangs", tmp_path, timeout=3.0)
     assert [outcome.status for outcome in outcomes] == ["done"] * 3 + ["timeout"] + ["done"] * 2
     assert outcomes[3].attempts == 2
     assert time.monotonic() - started < 20

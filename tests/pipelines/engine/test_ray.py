@@ -80,7 +80,7 @@ def test_a_task_that_always_kills_its_process_is_reported(engine: RayEngine, tmp
 
 
 def test_a_task_that_hangs_is_ended_tried_again_and_reported(engine: RayEngine, tmp_path: Path) -> None:
-    outcomes, _ = perform(engine, "hangs", tmp_path, timeout=1.0)
+    outcomes, _ = perform(engine, "hangs", tmp_path, timeout=3.0)
     assert [outcome.status for outcome in outcomes] == ["done"] * 3 + ["timeout"] + ["done"] * 2
     assert outcomes[3].attempts == 2
 

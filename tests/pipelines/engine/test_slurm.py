@@ -79,7 +79,7 @@ def test_a_task_that_always_kills_its_process_is_reported(cluster: SlurmCluster,
 
 
 def test_a_task_that_hangs_is_ended_and_reported(cluster: SlurmCluster, tmp_path: Path) -> None:
-    outcomes, _ = perform(site(tmp_path, array=2), "hangs", timeout=1.0)
+    outcomes, _ = perform(site(tmp_path, array=2), "hangs", timeout=3.0)
     assert [outcome.status for outcome in outcomes] == ["done"] * 3 + ["timeout"] + ["done"] * 2
 
 
