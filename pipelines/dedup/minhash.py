@@ -178,5 +178,7 @@ def _sign_all(hashes: Any, offsets: Any, factors: Any, summands: Any) -> Any:
             hashes[size] = hashes[i]
             size += 1 if i + 1 == offsets[document + 1] or hashes[i + 1] != hashes[i] else 0
         begins[document + 1] = size
-        signatures[document] = sign_with(hashes[begins[document] : size], factors, summands)
+        signature = sign_with(hashes[begins[document] : size], factors, summands)
+        for k in range(signature.size):
+            signatures[document, k] = signature[k]
     return begins, signatures

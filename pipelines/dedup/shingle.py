@@ -255,5 +255,6 @@ def _of_texts(
         own, a, b = codes[texts_at[i] : texts_at[i + 1]], words_at[i], words_at[i + 1]
         some, form[i], figures[i] = _shingle(own, start[a:b], end[a:b], known, forms, n, join, mask)
         offsets[i + 1] = offsets[i] + some.size
-        hashes[offsets[i] : offsets[i + 1]] = some
+        for k in range(some.size):
+            hashes[offsets[i] + k] = some[k]
     return hashes[: offsets[texts]], offsets, form, figures

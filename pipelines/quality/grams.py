@@ -109,7 +109,11 @@ def repetition_all(words: Any, texts: Any, longest: Any, least: Any) -> Any:
     for text in range(texts.size - 1):
         first, last = texts[text], texts[text + 1]
         if last - first >= least:
-            tables[text], numbers[first:last] = repetition(words[first:last], longest)
+            table, ones = repetition(words[first:last], longest)
+            for n in range(longest + 1):
+                tables[text, n, 0], tables[text, n, 1] = table[n, 0], table[n, 1]
+            for i in range(ones.size):
+                numbers[first + i] = ones[i]
     return tables, numbers
 
 

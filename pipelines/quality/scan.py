@@ -131,7 +131,8 @@ def find_prose(codes: Any, kinds: Any, lines: Any, prose: Any, counts: Any) -> A
     for line in range(lines.shape[0]):
         if lines[line, 2] == PROSE:
             start, end = np.int64(lines[line, 0]), np.int64(lines[line, 1])
-            prose[found] = lines[line]
+            for k in range(3):
+                prose[found, k] = lines[line, k]
             found += 1
             counts[0] += end - start
             counts[1] += _is_listed(kinds, start, end)
