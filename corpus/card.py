@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from corpus.audit.page import compose_text, licence
+from registry.data import read_data
 from registry.ledger import text_schema
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _front_matter(manifest: Manifest, figures: dict[str, Any]) -> str:
 def croissant(manifest: Manifest, figures: dict[str, Any]) -> dict[str, Any]:
     """Croissant 1.1 as plain data."""
     funnel = figures["funnel"]
-    data = yaml.safe_load(_DATA.read_text(encoding="utf-8"))
+    data = read_data(_DATA)
     return {
         "@context": data["context"],
         "@type": "sc:Dataset",

@@ -15,8 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import yaml
-
+from registry.data import read_data
 from registry.names import Registry
 
 if TYPE_CHECKING:
@@ -155,7 +154,7 @@ def _voiced(pair: str) -> str:
 @cache
 def _mapping(expand: bool, half: bool) -> tuple[re.Pattern[str], dict[str, str]]:
     """A pattern that finds every character that is written differently, and what each becomes."""
-    data: dict[str, Any] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+    data: dict[str, Any] = read_data(Path(__file__).with_suffix(".yaml"))
     pairs = {pair[0]: pair[1] for pair in (data["radicals"] + " " + data["vertical"]).split()}
     ranges = [*data["nfkc"], *(data["expand"] if expand else []), *(data["half"] if half else [])]
     characters = [chr(code) for first, last in ranges for code in range(first, last + 1)]

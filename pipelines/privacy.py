@@ -23,8 +23,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import yaml
-
+from registry.data import read_data
 from registry.ledger import Cut
 
 if TYPE_CHECKING:
@@ -227,7 +226,7 @@ def _other_labels() -> re.Pattern[str]:
 
 @cache
 def _data() -> dict[str, Any]:
-    data: dict[str, Any] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+    data: dict[str, Any] = read_data(Path(__file__).with_suffix(".yaml"))
     return data
 
 

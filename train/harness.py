@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
-import yaml
 from jinja2.sandbox import SandboxedEnvironment
 
+from registry.data import read_data
 from registry.errors import UsageError, nearest
 from train.examples import Example, read_examples
 
-PROMPTS: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "prompts.yaml").read_text(encoding="utf-8"))
+PROMPTS: dict[str, Any] = read_data(Path(__file__).parent / "prompts.yaml")
 POLARITIES = ("positive", "neutral", "negative")  # neutral is never offered: a neutral item cannot be answered right
 _STATEMENTS = "アイウエオカ"
 _FIGURE = re.compile(r"[0-9０-９]")

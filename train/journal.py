@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
+from registry.data import read_data
 from registry.errors import UsageError
 
 
@@ -21,7 +21,7 @@ def peak_flops(device: torch.device) -> float | None:
     if device.type != "cuda":
         return None
     name = torch.cuda.get_device_name(device)
-    peaks: dict[str, float] = yaml.safe_load((Path(__file__).parent / "peaks.yaml").read_text())
+    peaks: dict[str, float] = read_data(Path(__file__).parent / "peaks.yaml")
     return next((peak * 1e12 for key, peak in peaks.items() if key in name), None)
 
 

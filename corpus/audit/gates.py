@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from registry.data import read_data
 from registry.errors import UsageError, nearest
 
 _BOUNDS = ("at_least", "at_most")
@@ -30,7 +31,7 @@ def load_gates(path: Path) -> Limits:
         UsageError: there is no such file, or it is none of gates; the message names the entry.
     """
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree = read_data(path)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UsageError(f"{path}: not a file of gates: {str(error).splitlines()[0]}") from None
     if not isinstance(tree, dict) or not tree:

@@ -22,6 +22,7 @@ from corpus.audit import charts
 from corpus.audit.figures.rules import BOUNDS
 from corpus.audit.figures.selftest import theory
 from corpus.audit.visible import visible
+from registry.data import read_data
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,14 +79,14 @@ def compose_text(template: str, **values: Any) -> str:
 @cache
 def load_words(language: str) -> dict[str, Any]:
     """The words of the page in one language."""
-    words: dict[str, Any] = yaml.safe_load((_HERE / _NAMES[language]).read_text(encoding="utf-8"))
+    words: dict[str, Any] = read_data(_HERE / _NAMES[language])
     return words
 
 
 @cache
 def licence(name: str) -> dict[str, list[str]]:
     """What a licence asks for, and its names in the front matter of dataset cards."""
-    known: dict[str, dict[str, list[str]]] = yaml.safe_load((_HERE / "licences.yaml").read_text(encoding="utf-8"))
+    known: dict[str, dict[str, list[str]]] = read_data(_HERE / "licences.yaml")
     fits = [start for start in known if name.lower().startswith(start)]
     return known[max(fits, key=len)] if fits else {"asks": ["unknown"], "hub": ["other"]}
 

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
+from registry.data import read_data
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -167,7 +167,5 @@ def _mend(row: Row) -> list[Flip]:
 @cache
 def _reasons() -> dict[str, dict[str, str]]:
     """What helps against a failure, by its reason."""
-    data: dict[str, dict[str, str]] = yaml.safe_load(
-        Path(__file__).with_name("reasons.yaml").read_text(encoding="utf-8")
-    )
+    data: dict[str, dict[str, str]] = read_data(Path(__file__).with_name("reasons.yaml"))
     return data

@@ -12,10 +12,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from lxml import etree
 
 from pipelines.extract.markup import local_name, text_of
+from registry.data import read_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -114,5 +114,5 @@ def iso_date(text: str) -> str:
 
 @cache
 def _rules() -> dict[str, Any]:
-    rules: dict[str, Any] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))
+    rules: dict[str, Any] = read_data(Path(__file__).with_suffix(".yaml"))
     return rules

@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from lxml import etree
 
 from pipelines.extract import Failure, Part
@@ -19,6 +18,7 @@ from pipelines.extract.encoding import decode
 from pipelines.extract.markup import parse, xml_parser
 from pipelines.extract.tables import Block, Cell, Table, span
 from pipelines.extract.walk import to_markdown
+from registry.data import read_data
 from registry.errors import InputError
 
 if TYPE_CHECKING:
@@ -103,5 +103,5 @@ def _text(element: etree._Element | None) -> str:
 
 @cache
 def _rules() -> dict[str, Any]:
-    read: dict[str, Any] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))
+    read: dict[str, Any] = read_data(Path(__file__).with_suffix(".yaml"))
     return read

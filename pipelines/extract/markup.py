@@ -11,9 +11,9 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import yaml
 from lxml import etree
 
+from registry.data import read_data
 from registry.errors import InputError
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _hiding_selectors(root: etree._Element) -> Iterator[tuple[str, str, str]]:
 @cache
 def rules() -> dict[str, Any]:
     """What ``html.yaml`` says."""
-    read: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("html.yaml").read_text("utf-8"))
+    read: dict[str, Any] = read_data(Path(__file__).with_name("html.yaml"))
     return read
 
 

@@ -10,9 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from pipelines.extract.markup import local_name, text_of
+from registry.data import read_data
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,5 +95,5 @@ FORMS: dict[str, tuple[int | None, Callable[[list[str]], str]]] = {
 
 @cache
 def _symbols() -> dict[str, Any]:
-    read: dict[str, Any] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))
+    read: dict[str, Any] = read_data(Path(__file__).with_suffix(".yaml"))
     return read

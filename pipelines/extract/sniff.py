@@ -14,9 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from pipelines.extract.encoding import decode
+from registry.data import read_data
 from registry.errors import InputError
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ def sniff_bytes(head: bytes, size: int) -> Sniffed:
 
 @cache
 def _signatures() -> dict[str, list[dict[str, Any]]]:
-    tables: dict[str, list[dict[str, Any]]] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))
+    tables: dict[str, list[dict[str, Any]]] = read_data(Path(__file__).with_suffix(".yaml"))
     for row in (row for rows in tables.values() for row in rows if "pattern" not in row):
         row["bytes"] = bytes.fromhex(str(row["hex"])) if "hex" in row else row["text"].encode()
     return tables

@@ -13,9 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pipelines.extract.tables import Block, Cell, Table, span
+from registry.data import read_data
 
 MARK = "\ue000{}\ue001"  # a piece of code, by its number, while the text around it is rewritten
 LATEX_ROW = re.compile(r"\\\\(?:\[[^\]\n]*\])?|\\tabularnewline\b")
@@ -81,7 +80,7 @@ def _table(found: re.Match[str]) -> str:
 
 @cache
 def _formats() -> list[dict[str, Any]]:
-    read: dict[str, dict[str, Any]] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))
+    read: dict[str, dict[str, Any]] = read_data(Path(__file__).with_suffix(".yaml"))
     return [
         {
             "sign": re.compile(rules["sign"], re.MULTILINE),

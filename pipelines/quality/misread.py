@@ -16,9 +16,9 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from pipelines.quality.texts import Column, Texts, of_many
+from registry.data import read_data
 from registry.names import rule
 
 
@@ -33,6 +33,6 @@ def misread(docs: Texts) -> Column:
 
 @cache
 def _weights() -> tuple[float, list[tuple[Callable[[Texts], Column], float]]]:
-    data = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+    data = read_data(Path(__file__).with_suffix(".yaml"))
     traces = [(rule.get(name).of_many, float(weight)) for name, weight in data["weights"].items()]  # type: ignore[attr-defined]
     return float(data["constant"]), traces

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from registry.data import read_data
 from registry.errors import InputError, RecipeError, RecordError, UnknownNameError, UsageError, nearest
 from registry.ledger import Verdict
 from registry.names import rule
@@ -119,7 +120,7 @@ def _kinds(folders: Iterable[Path]) -> set[str]:
 
 def _read(file: Path) -> Any:
     try:
-        return yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        return read_data(file) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise RecipeError(f"{file} cannot be read as YAML: {error}") from error
 

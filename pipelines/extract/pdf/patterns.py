@@ -6,12 +6,12 @@ import re
 from functools import cache
 from pathlib import Path
 
-import yaml
+from registry.data import read_data
 
 
 @cache
 def _sources() -> dict[str, str]:
-    sources: dict[str, str] = yaml.safe_load((Path(__file__).parent / "patterns.yaml").read_text(encoding="utf-8"))
+    sources: dict[str, str] = read_data(Path(__file__).parent / "patterns.yaml")
     return sources
 
 
