@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _SHORT = 1
 _PARTIAL = 3
+_MOST = 20  # failures of one file that are told one by one
 
 
 @click.command("extract")
@@ -108,21 +109,24 @@ def _print(
     from pipelines.extract import Part
     from registry.errors import InputError
 
-    failed = False
+    failed = 0
     try:
         for number, found in enumerate(_documents(name, fetch(), sandbox, options)):
             if isinstance(found, Part):
                 shown.show(found, name, first=number == 0)
-            else:
-                failed = True
+                continue
+            failed += 1
+            if failed <= _MOST:
                 place = f"{name} [{found.part}]" if found.part else name
                 click.echo(f"corpus: {place}: {found.reason}: {found.detail}", err=True)
     except BrokenPipeError:
         raise
     except (InputError, OSError) as error:
-        failed = True
         click.echo(f"corpus: {name}: {error.strerror if isinstance(error, OSError) else error}", err=True)
-    return failed
+        return True
+    if failed > _MOST:
+        click.echo(f"corpus: {name}: and {failed - _MOST:,} more that could not be read", err=True)
+    return failed > 0
 
 
 def _documents(name: str, path: Path, sandbox: Sandbox, options: dict[str, dict[str, Any]]) -> Iterator[Part | Failure]:

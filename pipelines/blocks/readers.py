@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 logger.disable("datatrove")  # what it warns of is a Failure here
 
 BLANK_LINE = b" \t\r\n"
+_NAME = re.compile(r"[A-Za-z_][\w.-]{0,39}", re.ASCII)  # of a key; what else stands there may be text of the document
 PAGES = frozenset({"response", "resource", "conversion"})  # the other records describe, they hold no page
 
 
@@ -134,10 +135,20 @@ class _Records:
             return Failure("bad_json", f"{place} is no object but {type(value).__name__}", place)
         document: Any = self.get_document_from_dict(value, "", ordinal)  # type: ignore[attr-defined]
         if document is None:
-            return Failure("no_text", f"{place} has no text under {self.text_key!r}", place)  # type: ignore[attr-defined]
+            return Failure("no_text", f"{place} has no {_lacking(value, self.text_key)}", place)  # type: ignore[attr-defined]
         if not document.id:
             return Failure("no_id", f"{place} has no {self.id_key!r}", place)  # type: ignore[attr-defined]
         return document
+
+
+def _lacking(record: Mapping[str, Any], key: str) -> str:
+    """What a record without text lacks: text under its key, or the key. Of other keys those like names are told."""
+    nested = record.get("metadata")
+    keys = [*record, *(nested if isinstance(nested, dict) else ())]
+    if key in keys:
+        return f"text under {key!r}"
+    names = [name for name in keys if _NAME.fullmatch(name)]
+    return f"key {key!r}" + (f"; {nearest(key, names)}" if names else "")
 
 
 class _Jsonl(_Records, JsonlReader):  # type: ignore[misc]

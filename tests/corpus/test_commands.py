@@ -75,6 +75,16 @@ def test_extract_tells_what_it_could_not_read_and_goes_on() -> None:
     assert done.stdout.strip().startswith("# 通期連結業績予想の修正")
 
 
+def test_extract_tells_the_first_failures_of_a_file_and_how_many_more(tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text('{"body": "一"}\n' * 25)
+    done = corpus("extract", tmp_path / "in.jsonl")
+    told = done.stderr.splitlines()
+    assert (done.returncode, done.stdout, len(told)) == (3, "", 21)
+    assert told[0].endswith("[line 1]: no_text: line 1 has no key 'text'; known: body")
+    assert told[-1] == f"corpus: {tmp_path}/in.jsonl: and 5 more that could not be read"
+    assert corpus("extract", tmp_path / "in.jsonl", "--set", "jsonl.text=body").returncode == 0
+
+
 def test_extract_into_a_closed_pipe_is_quiet() -> None:
     command = f"{COMMAND} extract {SAMPLE / 'glossary.jsonl'} --set jsonl.text=body | head -1"
     done = subprocess.run(

@@ -68,6 +68,21 @@ def test_every_bad_line_is_a_failure_with_its_place_and_the_rest_is_read(tmp_pat
     ]
 
 
+@pytest.mark.parametrize(
+    ("record", "told"),
+    [
+        ({"text": ""}, "line 1 has no text under 'text'"),
+        ({"metadata": {"text": 3}}, "line 1 has no text under 'text'"),
+        ({"test": "a", "id": 1}, "line 1 has no key 'text'; did you mean test?"),
+        ({"body": "a", "id": 1}, "line 1 has no key 'text'; known: body, id"),
+        ({"body": "a", "a@example.jp": 1, "山田": 2, "a b": 3}, "line 1 has no key 'text'; known: body"),
+        ({}, "line 1 has no key 'text'"),
+    ],
+)
+def test_a_record_without_text_tells_which_keys_it_has_but_no_text(tmp_path, record, told):
+    assert jsonl(tmp_path, json.dumps(record).encode())[0].detail == told
+
+
 def test_plain_fields_become_metadata_and_nested_ones_do_not(tmp_path):
     part = jsonl(tmp_path, LINES[0])[0]
     assert (part.title, part.date) == ("T", "2024-01-02")
