@@ -2,8 +2,9 @@
 
 In: texts, a tokenizer, and counts from general texts (general.tsv, from public-domain novels and encyclopedia
 paragraphs; made by benchmarks/make_general.py). Out: `Term`s, most typical first. A term is a run of nouns, names and
-affixes as long as it goes: 貸倒引当金 is one, not 貸倒, 引当 and 金. Keyness is Dunning's log-likelihood (1993,
-"Accurate methods for the statistics of surprise and coincidence"): from 10.83 on, chance gives it once in 1,000.
+affixes as long as it goes: 貸倒引当金 is one, not 貸倒, 引当 and 金. What stands beside it, as 年 in 昭和25年政令,
+is data (vocabulary.yaml). Keyness is Dunning's log-likelihood (1993, "Accurate methods for the statistics of surprise
+and coincidence"): from 10.83 on, chance gives it once in 1,000.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import numpy as np
 
 from pipelines.quality import alphabet
 from pipelines.words import Pos
+from registry.data import read_data
 from registry.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 
 LONGEST = 8  # words; longer runs are lists, not terms
 _PARTS = (Pos.NOUN, Pos.NAME, Pos.AFFIX)
-_LOOSE = frozenset("第各同約当毎等達共中後前内上下間別")  # affixes that stand beside a term, not in it
 _FEWEST = 3  # occurrences
 _COST = 3000  # in a dictionary: of a common noun of four characters in unidic-lite
 _CHANCE = 10.83  # keyness of p = 0.001
@@ -128,6 +129,12 @@ def general_counts() -> tuple[dict[str, int], int]:
     return {term: int(count) for term, count in counts.items()}, total
 
 
+@cache
+def _beside(kind: str) -> frozenset[str]:
+    """Words of vocabulary.yaml that stand beside a term: "loose" or "counters"."""
+    return frozenset(read_data(Path(__file__).with_suffix(".yaml"))[kind])
+
+
 def _terms(words: Words) -> Iterator[tuple[str, int, bool]]:
     """Every run of nouns: its text, how many words it has, and whether one is unknown."""
     if not len(words):
@@ -138,11 +145,12 @@ def _terms(words: Words) -> Iterator[tuple[str, int, bool]]:
     joined = part[1:] & part[:-1] & (words.start[1:] == words.end[:-1])
     begins = np.flatnonzero(part & ~np.concatenate([[False], joined]))
     ends = np.flatnonzero(part & ~np.concatenate([joined, [False]]))
-    surfaces = words.surfaces()
-    for first, last in zip(begins.tolist(), ends.tolist(), strict=True):
-        while first <= last and surfaces[first] in _LOOSE:
+    counted = (words.pos[begins - 1] == Pos.NUMBER) & (words.end[begins - 1] == words.start[begins])
+    surfaces, loose, counters = words.surfaces(), _beside("loose"), _beside("counters")
+    for first, last, after in zip(begins.tolist(), ends.tolist(), counted.tolist(), strict=True):
+        while first <= last and (surfaces[first] in loose or (after and surfaces[first] in counters)):
             first += 1  # noqa: PLW2901
-        while first <= last and surfaces[last] in _LOOSE:
+        while first <= last and surfaces[last] in loose:
             last -= 1  # noqa: PLW2901
         if first > last:
             continue

@@ -27,6 +27,20 @@ def test_a_term_is_a_whole_run_of_nouns(terms):
     assert not any("第" in text for text in found)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("昭和二十五年政令第三百号", {"昭和", "政令"}),
+        ("十月一日大蔵省令", {"大蔵省令"}),
+        ("売上高は3億円増加、1株当たり純利益は10円減少", {"売上高", "増加", "純利益", "減少"}),
+        ("12か月予想信用損失と年度予算と株当たり", {"予想信用損失", "年度予算"}),
+        ("八十二銀行の期首残高", {"銀行", "期首残高"}),
+    ],
+)
+def test_a_term_begins_behind_what_a_number_counts(text, expected):
+    assert set(count_terms([text], Analyzer()).counts) == expected
+
+
 def test_keyness_is_dunnings_and_zero_for_what_is_not_more_frequent():
     assert _keyness(10, 100, 100, 1000) == 0
     assert _keyness(20, 100, 100, 1000) == pytest.approx(2 * (20 * 0.6061358 + 100 * -0.0870114), rel=1e-4)
