@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from registry.layout import Layout
 
 _PARTIAL = 3
+_TOLD = 20  # kinds of failures that are told: what failed alike in a file, or whole files of a source
 
 
 @click.command("build")
@@ -196,10 +197,25 @@ def _show_failures(failed: list[dict[str, str]], out: Console) -> None:
     if not failed:
         return
     out.print(f"{len(failed):,} could not be read; everything else is whole:", highlight=False)
-    for row in failed[:20]:
-        part = f" [{row['part']}]" if row["part"] else ""
-        out.print(
-            f"  {row['source']}/{row['uri']}{part}: {row['error']}", markup=False, highlight=False, soft_wrap=True
-        )
-    if len(failed) > 20:
-        out.print(f"  and {len(failed) - 20:,} more: fate = failed in the ledger", highlight=False)
+    told = _alike(failed)[:_TOLD]
+    for rows in told:
+        out.print(f"  {_failure(*rows)}", markup=False, highlight=False, soft_wrap=True)
+    if rest := len(failed) - sum(map(len, told)):
+        out.print(f"  and {rest:,} more: fate = failed in the ledger", highlight=False)
+
+
+def _alike(failed: list[dict[str, str]]) -> list[list[dict[str, str]]]:
+    """Failures by kind: records of one file with one reason, whole files of one source with one error."""
+    kinds: dict[tuple[str, str, str], list[dict[str, str]]] = {}
+    for row in failed:
+        reason = row["error"].partition(":")[0]
+        kind = (row["source"], row["uri"], reason) if row["part"] else (row["source"], "", row["error"])
+        kinds.setdefault(kind, []).append(row)
+    return list(kinds.values())
+
+
+def _failure(first: dict[str, str], *others: dict[str, str]) -> str:
+    part = f" [{first['part']}]" if first["part"] else ""
+    such = "of this file" if first["part"] else "files" if len(others) > 1 else "file"
+    more = f" (and {len(others):,} more {such})" if others else ""
+    return f"{first['source']}/{first['uri']}{part}: {first['error']}{more}"

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from commandline import COMMAND, ROOT, SAMPLE, SMALL, corpus
 from pace import imports, ratio
+from rich.console import Console
 
 import corpus as api
+from corpus.cli.build import _show_failures
 
 PAGE = SAMPLE / "news" / "minato_20241108_revision.html"
 
@@ -25,6 +27,26 @@ def test_build_ends_with_a_table_that_adds_up(built: Path) -> None:
         row = next(line for line in done.stdout.splitlines() if name in line)
         assert f" {count.fates.get('kept', 0)} " in row
     assert "broken/encrypted.pdf: encrypted" in done.stdout
+
+
+def test_failures_of_one_kind_are_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    def row(uri: str, error: str, part: str = "") -> dict[str, str]:
+        return {"source": "s", "uri": uri, "part": part, "error": error}
+
+    lines = [row("a.jsonl", f"no_text: line {n} has no key 'text'", f"line {n}") for n in (1, 2, 5)]
+    bad = row("a.jsonl", "bad_json: line 4: it ends", "line 4")
+    images = [row(f"{n}.png", "unsupported: image/png") for n in range(2)]
+    pages = [row(f"{n}.html", f"broken: {n}") for n in range(30)]
+    _show_failures([*lines, bad, *images, row("c.png", "empty: 0 bytes"), *pages], Console())
+    told = capsys.readouterr().out.splitlines()
+    assert told[:5] == [
+        "37 could not be read; everything else is whole:",
+        "  s/a.jsonl [line 1]: no_text: line 1 has no key 'text' (and 2 more of this file)",
+        "  s/a.jsonl [line 4]: bad_json: line 4: it ends",
+        "  s/0.png: unsupported: image/png (and 1 more file)",
+        "  s/c.png: empty: 0 bytes",
+    ]
+    assert (len(told), told[-1]) == (22, "  and 14 more: fate = failed in the ledger")
 
 
 def test_dry_run_tells_and_does_nothing(tmp_path: Path) -> None:

@@ -85,7 +85,8 @@ def extract_pdf(
 
 def _part(reading: Reading, **measurements: float) -> Part:
     if not reading.glyphs:
-        raise InputError("no_text_layer", f"{reading.pages} pages, none with text; an OCR tool can add it")
+        pages = "its page has no text" if reading.pages == 1 else f"{reading.pages} pages, none with text"
+        raise InputError("no_text_layer", f"{pages}; an OCR tool can add it")
     if reading.undecodable > GARBLED * reading.glyphs:
         raise InputError("garbled", f"{reading.undecodable} of {reading.glyphs} characters have no Unicode mapping")
     strange = len(STRANGE.findall(reading.text.text))
