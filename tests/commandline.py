@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from registry import layout
+
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "registry" / "domains" / "ja_finance" / "sample"
 TOKENIZER = ROOT / "registry" / "domains" / "ja_finance" / "tokenizer"
 SMALL = ROOT / "tests" / "golden" / "small" / "recipe.yaml"
 COMMAND = Path(sys.executable).with_name("corpus")
-PUBLISHED = ("documents", "ledger", "rejects", "shards", "tokenizer", "manifest.json")
+PUBLISHED = (*layout.PUBLISHED, "manifest.json")
 
 
 def corpus(*arguments: object, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
