@@ -90,14 +90,6 @@ def make_model(folder: Path, architecture="llama", **changes) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _own_catalog(tmp_path_factory):
-    """No test writes to the user's catalog."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CORPUS_HOME", str(tmp_path_factory.mktemp("home")))
-        yield
-
-
 @pytest.fixture(scope="session")
 def build(tmp_path_factory):
     """Shared; not to be changed."""

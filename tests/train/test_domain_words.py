@@ -29,10 +29,9 @@ def done(*arguments, cwd):
     return finished.stdout
 
 
-def test_words_and_questions_of_a_build_reach_training_and_evaluation(tmp_path, monkeypatch):
-    done("build", SMALL, "--out", "plain", cwd=tmp_path)
-    done("vocab", "plain", "--out", "terms", "--most", "30", cwd=tmp_path)
-    tokens = Tokens.load(tmp_path / "plain" / "tokenizer")
+def test_words_and_questions_of_a_build_reach_training_and_evaluation(built, tmp_path, monkeypatch):
+    done("vocab", built, "--out", "terms", "--most", "30", cwd=tmp_path)
+    tokens = Tokens.load(built / "tokenizer")
     size = tokens.tokenizer.get_vocab_size(with_added_tokens=True)
     load_model(make_model(tmp_path / "config", vocab_size=size), seed=0).save_pretrained(tmp_path / "model")
     tokens.copy(tmp_path / "model")
@@ -44,9 +43,9 @@ def test_words_and_questions_of_a_build_reach_training_and_evaluation(tmp_path, 
     again = corpus("extend", "model", "terms/terms.txt", "--out", "wider", cwd=tmp_path)
     assert (again.returncode, "is there already" in again.stderr) == (2, True)
 
-    built = ("build", SMALL, "--out", "builds/ja_finance", "--set", f"tokenize.tokenizer={tmp_path / 'wider'}")
-    done(*built, cwd=tmp_path)
-    assert Shards(tmp_path / "builds/ja_finance").tokens < Shards(tmp_path / "plain").tokens
+    tokenizer = f"tokenize.tokenizer={tmp_path / 'wider'}"
+    done("build", SMALL, "--out", "builds/ja_finance", "--set", tokenizer, cwd=tmp_path)
+    assert Shards(tmp_path / "builds/ja_finance").tokens < Shards(built).tokens
     told = done("questions", "builds/ja_finance", "--out", "asked.jsonl", cwd=tmp_path)
     done("questions", "builds/ja_finance", "--out", "few.jsonl", "--most", "5", cwd=tmp_path)
     asked = [json.loads(line) for line in (tmp_path / "asked.jsonl").read_text().splitlines()]

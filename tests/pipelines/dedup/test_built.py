@@ -14,13 +14,6 @@ from registry.errors import RecipeError
 BOILERPLATE = "本書に記載した将来に関する事項は、提出日現在において当社グループが判断したものであり、実際の結果と異なる場合があります。"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _own_catalog(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CORPUS_HOME", str(tmp_path_factory.mktemp("home")))
-        yield
-
-
 @pytest.fixture(scope="module")
 def texts():
     """Forty texts of about 600 characters of law."""
