@@ -83,6 +83,10 @@ def _inputs(file: Path, sandbox: Sandbox, scratch: Path) -> Iterator[tuple[str, 
     from pipelines.extract.archive import Unpacker, is_archive
     from registry.errors import InputError
 
+    if file.is_dir():
+        told = InputError("unsupported", f"a folder; name its files, or build it: corpus new NAME --files {file}")
+        yield str(file), partial(_refuse, told)
+        return
     if not file.is_file() or not is_archive(file):
         yield str(file), file.resolve
         return

@@ -97,6 +97,14 @@ def test_extract_tells_what_it_could_not_read_and_goes_on() -> None:
     assert done.stdout.strip().startswith("# 通期連結業績予想の修正")
 
 
+def test_extract_of_a_folder_says_what_to_do(tmp_path: Path) -> None:
+    done = corpus("extract", tmp_path)
+    told = (
+        f"corpus: {tmp_path}: unsupported: a folder; name its files, or build it: corpus new NAME --files {tmp_path}\n"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (3, "", told)
+
+
 def test_extract_tells_the_first_failures_of_a_file_and_how_many_more(tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_text('{"body": "一"}\n' * 25)
     done = corpus("extract", tmp_path / "in.jsonl")
