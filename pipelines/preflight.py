@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from os.path import normpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -194,7 +195,7 @@ def _check_sources(made: Plan) -> None:
 
     for source in made.recipe.sources:
         if next(iter(matches(made.folder, source)), None) is None:
-            place = source.path if is_url(source.path) else made.place(source.path)
+            place = source.path if is_url(source.path) else normpath(made.place(source.path))  # not recipe/../files
             raise RecipeError(f"{made.path}: sources.{source.name}.path: there is no file at {place}")
 
 
