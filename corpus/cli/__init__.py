@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -86,7 +87,9 @@ def main() -> NoReturn:
     """Run the command line. A user's mistake never shows a traceback, unless --debug asks for it."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        sys.exit(cli.main(standalone_mode=False) or 0)
+        status = cli.main(standalone_mode=False) or 0
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # all is done and told: too late to be terminated
+        sys.exit(status)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -106,3 +109,5 @@ def main() -> NoReturn:
     except BrokenPipeError:  # `corpus extract FILE | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    finally:
+        gc.freeze()  # nothing is left to collect; looking for it took 0.3 s at the end of a build

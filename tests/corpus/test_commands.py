@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,12 @@ def test_failures_of_one_kind_are_told_once(capsys: pytest.CaptureFixture[str]) 
         "  s/c.png: empty: 0 bytes",
     ]
     assert (len(told), told[-1]) == (22, "  and 14 more: fate = failed in the ledger")
+
+
+def test_a_command_that_has_done_its_work_is_not_terminated() -> None:
+    script = "import atexit, os; from corpus.cli import main; atexit.register(os.kill, os.getpid(), 15); main()"
+    done = subprocess.run([sys.executable, "-c", script, "ls"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.split()[0], done.stderr) == (0, "domains", "")
 
 
 def test_dry_run_tells_and_does_nothing(tmp_path: Path) -> None:
