@@ -180,13 +180,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def own(made: Path, tmp_path: Path) -> tuple[Path, Path]:
-    """A domain and its build, to do with as a test likes."""
-    shutil.copytree(made, tmp_path / "own")
-    return tmp_path / "own" / "domain", tmp_path / "own" / "out"
-
-
 def published(out: Path) -> list[Path]:
     return [path for name in PUBLISHED for path in (out / name, *(out / name).rglob("*"))]
 

@@ -28,13 +28,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def own(made: Path, tmp_path: Path) -> tuple[Path, Path]:
-    """A domain and its build, to do with as a test likes."""
-    shutil.copytree(made, tmp_path / "own")
-    return tmp_path / "own" / "domain", tmp_path / "own" / "out"
-
-
 def told(said: str, stage: str) -> str:
     """What a stage, or its first step, said that it has to do."""
     return next((line for line in said.splitlines() if line.startswith((f"{stage}:", f"{stage},"))), "")

@@ -157,6 +157,6 @@ def test_a_phrase_in_every_document_and_one_huge_document_stay_linear(dedup):
     shelf = shelf_of(dedup, sets)
     begin = time.perf_counter()
     found = contained(shelf)
-    assert time.perf_counter() - begin < 90  # all pairs would take an hour; each of 12,000 read with the huge one, too
+    assert time.perf_counter() - begin < 20  # all pairs would take an hour; each of 12,000 read with the huge one, too
     assert {container for container, _ in found.values()} == {0}
     assert len(found) >= 1_990

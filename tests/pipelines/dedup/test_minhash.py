@@ -232,9 +232,9 @@ def test_processes_that_compile_at_once_agree(tmp_path):
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     command = [sys.executable, "-c", SCRIPT]
     processes = [subprocess.Popen(command, cwd=HOUSE, env=environment, stdout=subprocess.PIPE) for _ in range(2)]
-    cold = [process.communicate(timeout=300)[0] for process in processes]
+    cold = [process.communicate(timeout=60)[0] for process in processes]
     assert list(tmp_path.rglob("*.nbi"))
-    warm = subprocess.run(command, cwd=HOUSE, env=environment, stdout=subprocess.PIPE, check=True, timeout=300).stdout
+    warm = subprocess.run(command, cwd=HOUSE, env=environment, stdout=subprocess.PIPE, check=True, timeout=60).stdout
     assert all(a == b for a, b in pairwise([*cold, warm]))
     assert cold[0].strip().isdigit()
 
